@@ -1,0 +1,29 @@
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "store/realm.h"
+
+/*
+ * The realm's SQLite file, realm.sqlite3: WAL, synchronous=FULL, foreign keys on,
+ * numbered migrations under PRAGMA user_version.  A file written by a newer schema is
+ * refused, never changed.  One struct db per process; not for use across fork.
+ */
+struct db;
+
+/* Open, making and migrating the schema if needed.  Waits for other writers up to 60 s with jitter. */
+struct db *db_open(const struct realm *r, struct err *e);
+void db_close(struct db *db);		/* NULL is fine */
+const struct realm *db_realm(const struct db *db);
+
+/* BEGIN IMMEDIATE; functions that say "inside a transaction" want one open. */
+int db_begin(struct db *db, struct err *e);
+int db_commit(struct db *db, struct err *e);	/* synced when it returns 0; rolled back when it fails */
+void db_rollback(struct db *db);		/* no transaction open: nothing */
+/* PRAGMA integrity_check and foreign_key_check; 0 if both are clean. */
+int db_check(struct db *db, struct err *e);
+
+#endif
