@@ -1,0 +1,68 @@
+# Loaded by every suite: each test has its own home, state root and project.
+# B is the build directory.
+
+setup() {
+	B=${B:-$BATS_TEST_DIRNAME/../build}
+	PATH=$B/bin:$PATH
+	T=$(mktemp -d "${TMPDIR:-/tmp}/rkat-t.XXXXXX")
+	export HOME=$T/home RKAT_STATE_ROOT=$T/state
+	mkdir -p "$HOME" "$T/work"
+	unset XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME RKAT_REALM RKAT_MODEL RKAT_LOG
+	unset ANTHROPIC_API_KEY OPENAI_API_KEY GEMINI_API_KEY GOOGLE_API_KEY
+	unset RKAT_ANTHROPIC_API_KEY RKAT_OPENAI_API_KEY RKAT_GEMINI_API_KEY
+	unset ANTHROPIC_BASE_URL OPENAI_BASE_URL GEMINI_BASE_URL GOOGLE_GEMINI_BASE_URL RKAT_TEST_CLIENT
+	unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
+	export RKAT_REALM=test NO_COLOR=1
+	cd "$T/work" || return 1
+	SIM_PID=
+	declare -F local_setup >/dev/null && local_setup
+	return 0
+}
+
+teardown() {
+	[ -z "$SIM_PID" ] || { kill "$SIM_PID" 2>/dev/null; wait "$SIM_PID" 2>/dev/null; }
+	declare -F local_teardown >/dev/null && local_teardown
+	cd / && rm -rf "$T"
+}
+
+# sim ARGS...: start rkat-sim on a free port and point all four providers at it.
+sim() {
+	rkat-sim --port 0 --ready "$T/sim.port" --log "$T/sim.log" "$@" >"$T/sim.out" 2>&1 3>&- &
+	SIM_PID=$!
+	wait_for test -s "$T/sim.port"
+	SIM=http://127.0.0.1:$(cat "$T/sim.port")
+	export ANTHROPIC_BASE_URL=$SIM OPENAI_BASE_URL=$SIM GEMINI_BASE_URL=$SIM
+	export ANTHROPIC_API_KEY=sim-key OPENAI_API_KEY=sim-key GEMINI_API_KEY=sim-key
+}
+
+# sim_script 'RULE' ...: a script of these JSON lines.
+sim_script() {
+	printf '%s\n' "$@" >"$T/script.jsonl"
+	sim script "$T/script.jsonl"
+}
+
+# wait_for COMMAND...: until it succeeds, 10 s at most.
+wait_for() {
+	local n
+	for n in $(seq 1 500); do
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.02
+	done
+	echo "waited in vain for: $*" >&2
+	return 1
+}
+
+# The realm's directory, and one SQL question to its database.
+realm_dir() { echo "$RKAT_STATE_ROOT/$RKAT_REALM"; }
+db() { sqlite3 -cmd '.timeout 10000' "$(realm_dir)/realm.sqlite3" "$1"; }
+
+# same GOT WANT: equal, or say both.
+same() {
+	[ "$1" = "$2" ] || { printf 'got:  %s\nwant: %s\n' "$1" "$2" >&2; return 1; }
+}
+has() {
+	case $1 in *"$2"*) ;; *) printf 'got:  %s\nwant in it: %s\n' "$1" "$2" >&2; return 1 ;; esac
+}
+lacks() {
+	case $1 in *"$2"*) printf 'got:  %s\nmust not hold: %s\n' "$1" "$2" >&2; return 1 ;; esac
+}
