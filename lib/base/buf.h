@@ -21,7 +21,8 @@ void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 /* Room for n more bytes; returns where they go.  Add to b->n yourself, then buf_end. */
 char *buf_room(struct buf *b, size_t n);
 void buf_end(struct buf *b);		/* write the NUL behind n */
