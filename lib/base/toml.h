@@ -28,7 +28,8 @@ struct toml {
 	double f;
 	bool b;
 	struct toml **kids;	/* array elements or table members, in order */
-	size_t n;
+	size_t n, cap;
+	unsigned how;		/* how it came to be: the reader's own */
 };
 
 /* Whole document.  INVALID_PARAMS with "line L, column C: reason". */
@@ -41,9 +42,19 @@ void toml_to_json(const struct toml *t, struct buf *b);
 /* The toml-test tagged form {"type":"integer","value":"1"}. */
 void toml_to_tagged(const struct toml *t, struct buf *b);
 /*
- * A JSON object as a TOML document: members in order, null members left out, objects
- * become [tables], arrays of objects become [[arrays of tables]].  Integers stay integers.
+ * The tree as a document: objects become [tables], arrays of tables become
+ * [[arrays of tables]]; order is kept except that the plain values of a table stand
+ * before its tables, as the format demands.
  */
+void toml_emit(const struct toml *t, struct buf *b);
+/* One value as it stands behind a `=`, tables inline. */
+void toml_emit_value(const struct toml *t, struct buf *b);
+
+/* A tree from checked JSON: null members are left out, the last of equal names counts, integers stay integers. */
+struct toml *toml_of_json(struct jtext v, struct err *e);
+/* Both in one: a JSON object as a TOML document. */
 int toml_from_json(struct jtext v, struct buf *b, struct err *e);
+/* RFC 7396 on a tree: a null removes, an object goes into a table, anything else replaces. */
+int toml_patch(struct toml *table, struct jtext patch, struct err *e);
 
 #endif
