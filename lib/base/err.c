@@ -124,28 +124,35 @@ err_report(const char *prog, const struct err *e)
 	return i->exit;
 }
 
+void
+err_emit(const struct err *e, struct buf *b)
+{
+	const struct err_info *i = err_info(e->code);
+
+	jput_open(b, '{');
+	jput_kcstr(b, "code", i->name);
+	jput_kcstr(b, "message", e->text);
+	jput_kbool(b, "retryable", e->retryable);
+	if (e->retry_after_ms > 0)
+		jput_ki64(b, "retry_after_ms", e->retry_after_ms);
+	if (e->provider_status)
+		jput_ki64(b, "provider_status", e->provider_status);
+	if (*i->hint)
+		jput_kcstr(b, "hint", i->hint);
+	jput_close(b, '}');
+}
+
 int
 err_report_json(const char *prog, const struct err *e)
 {
-	const struct err_info *i = err_info(e->code);
 	struct buf b = BUF_INIT;
 
 	(void)prog;
 	jput_open(&b, '{');
 	jput_key(&b, "error");
-	jput_open(&b, '{');
-	jput_kcstr(&b, "code", i->name);
-	jput_kcstr(&b, "message", e->text);
-	jput_kbool(&b, "retryable", e->retryable);
-	if (e->retry_after_ms > 0)
-		jput_ki64(&b, "retry_after_ms", e->retry_after_ms);
-	if (e->provider_status)
-		jput_ki64(&b, "provider_status", e->provider_status);
-	if (*i->hint)
-		jput_kcstr(&b, "hint", i->hint);
-	jput_close(&b, '}');
+	err_emit(e, &b);
 	jput_close(&b, '}');
 	fprintf(stderr, "%s\n", b.p);
 	buf_free(&b);
-	return i->exit;
+	return err_info(e->code)->exit;
 }

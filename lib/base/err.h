@@ -49,10 +49,13 @@ int err_wrap(struct err *e, const char *fmt, ...)
 int err_sys(struct err *e, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+struct buf;
+
+/* {code,message,retryable,retry_after_ms?,provider_status?,hint?} */
+void err_emit(const struct err *e, struct buf *b);
 /*
  * Print `prog: NAME: text` and the hint on a second line to stderr.  With json,
- * print one line {"error":{code,message,retryable,retry_after_ms?,provider_status?,
- * hint?}} instead.  Returns the exit status.
+ * print one line {"error":<err_emit>} instead.  Returns the exit status.
  */
 int err_report(const char *prog, const struct err *e);
 int err_report_json(const char *prog, const struct err *e);
