@@ -42,6 +42,9 @@ int inputs_admit(struct db *db, struct input *in, bool *seen, struct err *e);
 /* Queued inputs in the order to take them: steer before queue, then by seq.  NULL mode: both. */
 int inputs_queued(struct db *db, const char *session, const char *mode,
     struct input **list, size_t *n, struct err *e);
+/* Applied inputs that are not settled yet, by seq: what a failed or dead run was about. */
+int inputs_applied(struct db *db, const char *session, struct input **list,
+    size_t *n, struct err *e);
 /* Any input of the session by id; NOT_FOUND. */
 int inputs_load(struct db *db, const char *id, struct input *in, struct err *e);
 void input_free(struct input *in);		/* the fields, not the struct */
