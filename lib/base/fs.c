@@ -124,8 +124,8 @@ fs_mkdirs(const char *path, mode_t mode, struct err *e)
 		if (c && c != '/')
 			continue;
 		*s = '\0';
-		if (mkdir(p, mode) < 0 && errno != EEXIST &&
-		    !(errno == EROFS && fs_is_dir(p))) {
+		if (mkdir(p, mode) == 0 ? sync_dir_of(p) < 0 :
+		    errno != EEXIST && !(errno == EROFS && fs_is_dir(p))) {
 			err_sys(e, E_INTERNAL_ERROR, "%s", p);
 			goto done;
 		}

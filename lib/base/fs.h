@@ -23,7 +23,7 @@ int fs_read_fd(int fd, size_t max, struct buf *b, struct err *e);
  */
 int fs_write_atomic(const char *path, const void *p, size_t n, mode_t mode,
     struct err *e);
-/* mkdir -p; existing directories are fine. */
+/* mkdir -p; existing directories are fine, new ones are on disk when it returns. */
 int fs_mkdirs(const char *path, mode_t mode, struct err *e);
 /* Remove a file tree; what does not exist is fine. */
 int fs_remove_tree(const char *path, struct err *e);
