@@ -14,7 +14,7 @@
  */
 struct db;
 
-/* Open, making and migrating the schema if needed.  Waits for other writers up to 60 s with jitter. */
+/* Open (the realm must have been created and outlive the db), making and migrating the schema if needed.  Waits for other writers up to 60 s with jitter. */
 struct db *db_open(const struct realm *r, struct err *e);
 void db_close(struct db *db);		/* NULL is fine */
 const struct realm *db_realm(const struct db *db);

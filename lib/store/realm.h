@@ -27,7 +27,7 @@ struct realm_opts {
 struct realm {
 	char *id;
 	char *origin;		/* "generated", "workspace", "explicit" */
-	char *backend;		/* "sqlite" */
+	char *backend;		/* "sqlite"; before realm_create: what was asked for, or NULL */
 	char *instance;		/* or NULL */
 	char *state_root;
 	char *dir;		/* <state_root>/<realm id> */
@@ -63,11 +63,14 @@ struct realm_info {
 	int64_t created_at;	/* unix seconds */
 	int active;		/* turns and residents that hold a lock now */
 };
+/* The manifest in a realm's directory: NOT_FOUND if there is none.  Free with realm_info_free. */
+int realm_manifest(const char *dir, struct realm_info *info, struct err *e);
+void realm_info_free(struct realm_info *info);
 /* All realms below the state root, by id.  Free with realm_list_free. */
 int realm_list(const char *state_root, struct realm_info **list, size_t *n,
     struct err *e);
 void realm_list_free(struct realm_info *list, size_t n);
-/* Remove a realm; SESSION_BUSY when something in it is active and !force. */
+/* Remove a realm; one that is not there is fine; SESSION_BUSY when something in it is active and !force. */
 int realm_delete(const char *state_root, const char *id, bool force,
     struct err *e);
 

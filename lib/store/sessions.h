@@ -36,13 +36,17 @@ struct session {
 	int64_t total_messages;	/* append-only log, compacted ones included */
 };
 
-/* New row; id is generated if in->id is "".  One transaction of its own unless one is open. */
+/*
+ * New row; id is generated if in->id is "", times are now if 0, columns that are NULL
+ * are "{}" (all are filled in).  An id that exists is CONFLICT.  One transaction of
+ * its own unless one is open.
+ */
 int session_create(struct db *db, struct session *in, struct err *e);
 /* SESSION_NOT_FOUND if unknown; archived ones are found. */
 int session_load(struct db *db, const char *id, struct session *s,
     struct err *e);
 void session_free(struct session *s);
-/* Write meta, build, labels, state, usage and updated_ms back; inside or outside a transaction. */
+/* Write meta, build, labels, state and usage back, updated_ms becomes now; inside or outside a transaction. */
 int session_save(struct db *db, const struct session *s, struct err *e);
 
 /*

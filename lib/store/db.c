@@ -1,0 +1,386 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/util.h"
+#include "store/sql.h"
+
+#define BUSY_LIMIT_MS 60000
+#define BUSY_SLEEP_MS 40.0
+
+struct db {
+	sqlite3 *h;
+	const struct realm *realm;
+	int64_t busy_since;
+};
+
+static void
+sleep_ms(double ms)
+{
+	struct timespec ts = { .tv_nsec = (long)(ms * 1e6) };
+
+	nanosleep(&ts, NULL);
+}
+
+/* Ever longer up to the limit, never in step with the others who wait. */
+static double
+wait_ms(int tries)
+{
+	double top = tries < 6 ? (double)(1 << tries) : BUSY_SLEEP_MS;
+
+	return 0.1 + top * random_unit();
+}
+
+static int
+on_busy(void *arg, int tries)
+{
+	struct db *db = arg;
+
+	if (tries == 0)
+		db->busy_since = time_mono_ms();
+	if (time_mono_ms() - db->busy_since > BUSY_LIMIT_MS)
+		return 0;
+	sleep_ms(wait_ms(tries));
+	return 1;
+}
+
+static enum err_code
+code_of(int sqlite)
+{
+	switch (sqlite & 0xff) {
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+	case SQLITE_READONLY:
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_PROTOCOL:
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return E_STORAGE_ERROR;
+	}
+	return E_INTERNAL_ERROR;
+}
+
+int
+db_fail(struct db *db, struct err *e)
+{
+	int code = sqlite3_extended_errcode(db->h);
+	int kind = code & 0xff;
+
+	err_set(e, code_of(code), "%s/realm.sqlite3: %s%s", db->realm->dir,
+	    sqlite3_errmsg(db->h), kind == SQLITE_BUSY ?
+	    " (waited 60 s for other writers)" : "");
+	if (e)
+		e->retryable = kind == SQLITE_BUSY || kind == SQLITE_FULL;
+	return -1;
+}
+
+static int
+bind(sqlite3_stmt *st, const char *types, va_list ap)
+{
+	int rc = SQLITE_OK;
+
+	for (int i = 1; *types && rc == SQLITE_OK; types++, i++) {
+		if (*types == 'i') {
+			rc = sqlite3_bind_int64(st, i, va_arg(ap, int64_t));
+		} else if (*types == 's') {
+			rc = sqlite3_bind_text(st, i, va_arg(ap, const char *),
+			    -1, SQLITE_STATIC);
+		} else {
+			const char *p = va_arg(ap, const char *);
+			size_t n = va_arg(ap, size_t);
+
+			rc = sqlite3_bind_text64(st, i, p, n, SQLITE_STATIC,
+			    SQLITE_UTF8);
+		}
+	}
+	return rc;
+}
+
+static sqlite3_stmt *
+vquery(struct db *db, struct err *e, const char *sql, const char *types,
+    va_list ap)
+{
+	sqlite3_stmt *st = NULL;
+
+	if (sqlite3_prepare_v2(db->h, sql, -1, &st, NULL) != SQLITE_OK ||
+	    bind(st, types, ap) != SQLITE_OK) {
+		db_fail(db, e);
+		sqlite3_finalize(st);
+		return NULL;
+	}
+	return st;
+}
+
+sqlite3_stmt *
+db_query(struct db *db, struct err *e, const char *sql, const char *types, ...)
+{
+	sqlite3_stmt *st;
+	va_list ap;
+
+	va_start(ap, types);
+	st = vquery(db, e, sql, types, ap);
+	va_end(ap);
+	return st;
+}
+
+int
+db_step(struct db *db, sqlite3_stmt *st, struct err *e)
+{
+	switch (sqlite3_step(st)) {
+	case SQLITE_ROW:
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	}
+	return db_fail(db, e);
+}
+
+int
+db_run(struct db *db, struct err *e, const char *sql, const char *types, ...)
+{
+	sqlite3_stmt *st;
+	va_list ap;
+	int rc;
+
+	va_start(ap, types);
+	st = vquery(db, e, sql, types, ap);
+	va_end(ap);
+	if (!st)
+		return -1;
+	while ((rc = db_step(db, st, e)) > 0)
+		;
+	if (rc == 0)
+		rc = sqlite3_changes(db->h);
+	sqlite3_finalize(st);
+	return rc;
+}
+
+int
+db_exec(struct db *db, const char *sql, struct err *e)
+{
+	if (sqlite3_exec(db->h, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return db_fail(db, e);
+	return 0;
+}
+
+char *
+db_text(sqlite3_stmt *st, int col)
+{
+	const char *p = (const char *)sqlite3_column_text(st, col);
+
+	return p ? xstrndup(p, (size_t)sqlite3_column_bytes(st, col)) : NULL;
+}
+
+int
+db_begin(struct db *db, struct err *e)
+{
+	return db_exec(db, "BEGIN IMMEDIATE", e);
+}
+
+int
+db_commit(struct db *db, struct err *e)
+{
+	crash_point("commit.before");
+	if (db_exec(db, "COMMIT", e) < 0) {
+		db_rollback(db);
+		return -1;
+	}
+	crash_point("commit.after");
+	return 0;
+}
+
+void
+db_rollback(struct db *db)
+{
+	if (!sqlite3_get_autocommit(db->h))
+		sqlite3_exec(db->h, "ROLLBACK", NULL, NULL, NULL);
+}
+
+int
+db_enter(struct db *db, bool *own, struct err *e)
+{
+	*own = sqlite3_get_autocommit(db->h);
+	return *own ? db_begin(db, e) : 0;
+}
+
+int
+db_leave(struct db *db, bool own, int rc, struct err *e)
+{
+	if (!own)
+		return rc;
+	if (rc < 0) {
+		db_rollback(db);
+		return rc;
+	}
+	return db_commit(db, e) < 0 ? -1 : rc;
+}
+
+/* ---- opening ---- */
+
+/* The schema's version in the file, or -1. */
+static int
+version(struct db *db, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "PRAGMA user_version", "");
+	int rc = -1;
+
+	if (st && db_step(db, st, e) > 0)
+		rc = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	if (rc > db_version)
+		rc = err_set(e, E_STORAGE_ERROR, "%s/realm.sqlite3: written by "
+		    "a newer rkat (schema %d, this one knows %d)",
+		    db->realm->dir, rc, db_version);
+	return rc;
+}
+
+/* One process at a time makes or migrates; SQLite cannot switch to WAL side by side. */
+static int
+lock_realm(const struct realm *r, struct err *e)
+{
+	char *path = realm_file(r, ".", "realm", ".lock");
+	int64_t start = time_mono_ms();
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		err_sys(e, E_STORAGE_ERROR, "%s", path);
+	for (int n = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; n++) {
+		if ((errno != EWOULDBLOCK && errno != EINTR) ||
+		    time_mono_ms() - start > BUSY_LIMIT_MS) {
+			err_sys(e, E_STORAGE_ERROR, "lock %s", path);
+			close(fd);
+			fd = -1;
+			break;
+		}
+		sleep_ms(wait_ms(n));
+	}
+	free(path);
+	return fd;
+}
+
+static int
+steps(struct db *db, struct err *e)
+{
+	char set[48];
+	int v;
+
+	if (db_begin(db, e) < 0 || (v = version(db, e)) < 0)
+		return -1;
+	for (; v < db_version; v++)
+		if (db_exec(db, db_migrations[v], e) < 0)
+			return err_wrap(e, "migration to schema %d", v + 1);
+	sqlite3_snprintf(sizeof set, set, "PRAGMA user_version = %d",
+	    db_version);
+	if (db_exec(db, set, e) < 0)
+		return -1;
+	return db_commit(db, e);
+}
+
+static int
+migrate(struct db *db, struct err *e)
+{
+	int fd = lock_realm(db->realm, e), rc = -1;
+
+	if (fd < 0)
+		return -1;
+	if (db_exec(db, "PRAGMA journal_mode = WAL", e) == 0)
+		rc = steps(db, e);
+	if (rc < 0)
+		db_rollback(db);
+	close(fd);
+	return rc;
+}
+
+static int
+setup(struct db *db, struct err *e)
+{
+	int v;
+
+	sqlite3_extended_result_codes(db->h, 1);
+	sqlite3_busy_handler(db->h, on_busy, db);
+	if (db_exec(db, "PRAGMA foreign_keys = ON;"
+	    "PRAGMA synchronous = FULL", e) < 0 ||
+	    (v = version(db, e)) < 0)
+		return -1;
+	if (sqlite3_db_readonly(db->h, "main"))
+		return err_set(e, E_STORAGE_ERROR,
+		    "%s/realm.sqlite3: read-only", db->realm->dir);
+	return v < db_version ? migrate(db, e) : 0;
+}
+
+struct db *
+db_open(const struct realm *r, struct err *e)
+{
+	struct db *db = xcalloc(1, sizeof *db);
+	char *path = realm_file(r, ".", "realm", ".sqlite3");
+
+	db->realm = r;
+	if (sqlite3_open_v2(path, &db->h, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+		db_fail(db, e);
+		goto fail;
+	}
+	if (setup(db, e) < 0)
+		goto fail;
+	free(path);
+	return db;
+fail:
+	free(path);
+	db_close(db);
+	return NULL;
+}
+
+void
+db_close(struct db *db)
+{
+	if (!db)
+		return;
+	db_rollback(db);
+	sqlite3_close_v2(db->h);
+	free(db);
+}
+
+const struct realm *
+db_realm(const struct db *db)
+{
+	return db->realm;
+}
+
+/* ---- integrity ---- */
+
+int
+db_check(struct db *db, struct err *e)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = -1;
+
+	if (!(st = db_query(db, e, "PRAGMA integrity_check(1)", "")) ||
+	    db_step(db, st, e) < 0)
+		goto done;
+	if (strcmp((const char *)sqlite3_column_text(st, 0), "ok")) {
+		err_set(e, E_STORAGE_ERROR, "%s/realm.sqlite3: %s",
+		    db->realm->dir, sqlite3_column_text(st, 0));
+		goto done;
+	}
+	sqlite3_finalize(st);
+	if (!(st = db_query(db, e, "PRAGMA foreign_key_check", "")))
+		goto done;
+	rc = db_step(db, st, e);
+	if (rc > 0)
+		rc = err_set(e, E_STORAGE_ERROR, "%s/realm.sqlite3: row %lld "
+		    "of %s points to a missing row of %s", db->realm->dir,
+		    sqlite3_column_int64(st, 1), sqlite3_column_text(st, 0),
+		    sqlite3_column_text(st, 2));
+done:
+	sqlite3_finalize(st);
+	return rc;
+}
