@@ -101,11 +101,11 @@ static const char sql_queued[] =
     " WHERE session = ?1 AND state = 'queued' AND mode = ifnull(?2, mode)"
     " ORDER BY mode <> 'steer', seq";
 
-int
-inputs_queued(struct db *db, const char *session, const char *mode,
-    struct input **list, size_t *n, struct err *e)
+/* All rows of the query; finalizes it. */
+static int
+collect(struct db *db, sqlite3_stmt *st, struct input **list, size_t *n,
+    struct err *e)
 {
-	sqlite3_stmt *st = db_query(db, e, sql_queued, "ss", session, mode);
 	int rc = -1;
 
 	*list = NULL;
@@ -121,6 +121,23 @@ inputs_queued(struct db *db, const char *session, const char *mode,
 		*n = 0;
 	}
 	return rc;
+}
+
+int
+inputs_queued(struct db *db, const char *session, const char *mode,
+    struct input **list, size_t *n, struct err *e)
+{
+	return collect(db, db_query(db, e, sql_queued, "ss", session, mode),
+	    list, n, e);
+}
+
+int
+inputs_applied(struct db *db, const char *session, struct input **list,
+    size_t *n, struct err *e)
+{
+	return collect(db, db_query(db, e, "SELECT " COLUMNS " FROM inputs"
+	    " WHERE session = ?1 AND state = 'applied' ORDER BY seq", "s",
+	    session), list, n, e);
 }
 
 int

@@ -1,0 +1,428 @@
+#include <sys/wait.h>
+
+#include "store/inputs.h"
+#include "store/runs.h"
+#include "test.h"
+#include "store.h"
+
+static int
+put_message(struct place *p, const char *raw, int64_t *index)
+{
+	struct err e = ERR_NONE;
+
+	if (db_begin(p->db, &e) < 0 || messages_append(p->db, p->s.id, raw,
+	    strlen(raw), index, &e) < 0 || db_commit(p->db, &e) < 0) {
+		printf("# %s\n", e.text);
+		db_rollback(p->db);
+		return -1;
+	}
+	return 0;
+}
+
+TEST(a_session_keeps_its_columns)
+{
+	struct session s = { .labels = xstrdup("{\"team\":\"a\\u0062\"}"),
+	    .meta = xstrdup("{\"model\":\"m\"}"), .usage = USAGE_NONE }, t;
+	struct place p;
+	struct err e = ERR_NONE;
+
+	place_open(&p);
+	OK(session_create(p.db, &s, NULL) == 0);
+	OK(uuid_valid(s.id) && s.created_ms > 0);
+	OK(session_create(p.db, &s, &e) < 0 && e.code == E_CONFLICT);
+	OK(session_load(p.db, s.id, &t, NULL) == 0);
+	STR_IS(t.meta, "{\"model\":\"m\"}");
+	STR_IS(t.build, "{}");
+	OK(t.usage.cache_read == -1 && t.usage.input == 0);
+	t.usage.cache_read = 5;
+	t.usage.input = 7;
+	free(t.state);
+	t.state = xstrdup("{\"x\":9007199254740993}");
+	OK(session_save(p.db, &t, NULL) == 0);
+	session_free(&t);
+	OK(session_load(p.db, s.id, &t, NULL) == 0);
+	STR_IS(t.state, "{\"x\":9007199254740993}");
+	OK(t.usage.cache_read == 5 && t.usage.input == 7);
+	OK(t.updated_ms >= s.updated_ms);
+	session_free(&t);
+	OK(session_load(p.db, "nope", &t, &e) < 0);
+	OK(e.code == E_SESSION_NOT_FOUND);
+	session_free(&s);
+	place_close(&p);
+}
+
+TEST(usage_adds_up)
+{
+	struct usage a = USAGE_NONE, b = { 1, 2, -1, 4 };
+	struct buf o = BUF_INIT;
+
+	usage_add(&a, &b);
+	usage_add(&a, &b);
+	usage_emit(&o, &a);
+	STR_IS(o.p, "{\"input_tokens\":2,\"output_tokens\":4,"
+	    "\"cache_creation_tokens\":null,\"cache_read_tokens\":8}");
+	buf_free(&o);
+}
+
+TEST(the_transcript_only_grows)
+{
+	struct messages m;
+	struct session s;
+	struct place p;
+	int64_t i;
+
+	place_open(&p);
+	OK(put_message(&p, "{\"n\":0}", &i) == 0 && i == 0);
+	OK(put_message(&p, "{\"n\":1e400}", &i) == 0 && i == 1);
+	OK(put_message(&p, "{\"n\":2}", NULL) == 0);
+	OK(messages_load(p.db, p.s.id, &m, NULL) == 0 && m.n == 3);
+	STR_IS(m.v[1].p, "{\"n\":1e400}");
+	messages_free(&m);
+	OK(messages_page(p.db, p.s.id, 1, 1, &m, NULL) == 0 && m.n == 1);
+	OK(m.base == 1);
+	messages_free(&m);
+	OK(messages_page(p.db, p.s.id, 99, 1, &m, NULL) == 0 && m.n == 0);
+	OK(m.base == 3);
+	messages_free(&m);
+	OK(db_begin(p.db, NULL) == 0);
+	OK(messages_rebase(p.db, p.s.id, NULL) == 0);
+	OK(messages_append(p.db, p.s.id, "{}", 2, &i, NULL) == 0 && i == 3);
+	OK(db_commit(p.db, NULL) == 0);
+	OK(messages_load(p.db, p.s.id, &m, NULL) == 0 && m.n == 1);
+	OK(m.base == 3);
+	messages_push(&m, "{\"a\":1}!", 7);
+	OK(m.n == 2);
+	STR_IS(m.v[1].p, "{\"a\":1}");
+	messages_free(&m);
+	OK(session_load(p.db, p.s.id, &s, NULL) == 0);
+	OK(s.messages == 1 && s.total_messages == 4);
+	session_free(&s);
+	place_close(&p);
+}
+
+static int
+first(void *arg, const struct session *s)
+{
+	strcpy(arg, s->id);
+	return 1;
+}
+
+static int
+tally(void *arg, const struct session *s)
+{
+	(void)s;
+	++*(int *)arg;
+	return 0;
+}
+
+TEST(references_resolve)
+{
+	struct place p;
+	struct session s = { .id = "aaaa0000-0000-7000-8000-000000000001" };
+	struct session t = { .id = "aaaa0000-0000-7000-8000-000000000002" };
+	struct err e = ERR_NONE;
+	char id[UUID_LEN + 1], *ref;
+
+	place_open(&p);
+	s.created_ms = 4102444800000;
+	t.created_ms = 4102444800001;
+	OK(session_create(p.db, &s, NULL) == 0);
+	OK(session_create(p.db, &t, NULL) == 0);
+	OK(session_resolve(p.db, "last", id, NULL) == 0 && !strcmp(id, t.id));
+	OK(session_resolve(p.db, "~", id, NULL) == 0 && !strcmp(id, t.id));
+	OK(session_resolve(p.db, "~1", id, NULL) == 0 && !strcmp(id, t.id));
+	OK(session_resolve(p.db, "~2", id, NULL) == 0 && !strcmp(id, s.id));
+	OK(session_resolve(p.db, "~3", id, NULL) == 0 && !strcmp(id, p.s.id));
+	OK(session_resolve(p.db, "~4", id, &e) < 0);
+	STR_IS(e.text, "Only 3 sessions exist; ~4 is out of range");
+	OK(session_resolve(p.db, "~99999999999999999999", id, &e) < 0);
+	OK(session_resolve(p.db, "~x", id, &e) < 0);
+	STR_IS(e.text,
+	    "Invalid relative offset '~x': expected ~N where N is a number");
+	OK(session_resolve(p.db, "aaaa", id, &e) < 0);
+	OK(e.code == E_INVALID_PARAMS && strstr(e.text, s.id) &&
+	    strstr(e.text, t.id) && strstr(e.text, "matches 2 sessions"));
+	OK(session_resolve(p.db, "aaaa0000-0000-7000-8000-000000000001", id,
+	    NULL) == 0);
+	OK(session_resolve(p.db, "AAAA0000-0000-7000-8000-000000000001", id,
+	    NULL) == 0 && !strcmp(id, s.id));
+	OK(session_resolve(p.db, "aaaa0000-0000-7000-8000-00000000000", id,
+	    NULL) < 0);
+	OK(session_resolve(p.db, "zz", id, &e) < 0);
+	STR_IS(e.text, "No session matching 'zz'");
+	OK(session_resolve(p.db, "", id, NULL) < 0);
+	OK(session_resolve(p.db, "%", id, NULL) < 0);
+	ref = xasprintf("test:%s", s.id);
+	OK(session_resolve(p.db, ref, id, NULL) == 0);
+	free(ref);
+	OK(session_resolve(p.db, "test:x", id, &e) < 0);
+	STR_IS(e.text, "Invalid session locator 'test:x': "
+	    "invalid session id in session locator: x");
+	ref = xasprintf("other:%s", s.id);
+	OK(session_resolve(p.db, ref, id, &e) < 0);
+	OK(strstr(e.text, "realm 'other', but active realm is 'test'"));
+	free(ref);
+	OK(session_archive(p.db, t.id, NULL) == 0);
+	OK(session_archive(p.db, t.id, &e) < 0);
+	OK(session_resolve(p.db, "aaaa", id, NULL) == 0 && !strcmp(id, s.id));
+	OK(session_resolve(p.db, t.id, id, NULL) == 0);
+	OK(session_resolve(p.db, "last", id, NULL) == 0 && !strcmp(id, s.id));
+	session_free(&s);
+	session_free(&t);
+	place_close(&p);
+}
+
+TEST(the_list_filters_by_labels)
+{
+	static const char *const labels[] = { "a=1", "b=x=y" };
+	struct session_query q = { .limit = -1, .labels = labels, .n_labels = 2 };
+	struct session s = { .labels = xstrdup("{\"a\":\"1\",\"b\":\"x=y\"}") };
+	struct session t = { .labels = xstrdup("{\"a\":\"1\"}") };
+	char id[UUID_LEN + 1] = "";
+	struct place p;
+	int n = 0;
+
+	place_open(&p);
+	OK(session_create(p.db, &s, NULL) == 0);
+	OK(session_create(p.db, &t, NULL) == 0);
+	OK(session_list(p.db, &q, first, id, NULL) == 0);
+	STR_IS(id, s.id);
+	q.n_labels = 1;
+	OK(session_list(p.db, &q, tally, &n, NULL) == 0 && n == 2);
+	q.n_labels = 0;
+	q.limit = 1;
+	q.offset = 2;
+	n = 0;
+	OK(session_list(p.db, &q, tally, &n, NULL) == 0 && n == 1);
+	OK(session_archive(p.db, s.id, NULL) == 0);
+	n = 0;
+	OK(session_list(p.db, &q, tally, &n, NULL) == 0 && n == 0);
+	q.archived = true;
+	OK(session_list(p.db, &q, tally, &n, NULL) == 0 && n == 1);
+	session_free(&s);
+	session_free(&t);
+	place_close(&p);
+}
+
+static struct input
+prompt(struct place *p, char *mode, char *idem)
+{
+	return (struct input){ .session = p->s.id, .kind = "prompt",
+	    .source = "operator", .mode = mode, .body = "{\"text\":\"hi\"}",
+	    .idem = idem };
+}
+
+TEST(an_input_is_admitted_once_by_its_key)
+{
+	struct input a, b, *list;
+	struct err e = ERR_NONE;
+	struct place p;
+	bool seen;
+	size_t n;
+
+	place_open(&p);
+	a = prompt(&p, "queue", "k");
+	OK(inputs_admit(p.db, &a, &seen, NULL) == 0 && !seen);
+	b = prompt(&p, "queue", "k");
+	OK(inputs_admit(p.db, &b, &seen, NULL) == 0 && seen);
+	STR_IS(b.id, a.id);
+	OK(b.seq == a.seq);
+	b = prompt(&p, "steer", NULL);
+	OK(inputs_admit(p.db, &b, &seen, NULL) == 0 && !seen);
+	OK(inputs_queued(p.db, p.s.id, NULL, &list, &n, NULL) == 0 && n == 2);
+	STR_IS(list[0].mode, "steer");
+	STR_IS(list[1].id, a.id);
+	inputs_free(list, n);
+	OK(inputs_queued(p.db, p.s.id, "queue", &list, &n, NULL) == 0 && n == 1);
+	inputs_free(list, n);
+	OK(session_archive(p.db, p.s.id, NULL) == 0);
+	b = prompt(&p, "queue", "k");
+	OK(inputs_admit(p.db, &b, &seen, &e) < 0);
+	OK(e.code == E_SESSION_NOT_FOUND);
+	b = prompt(&p, "queue", NULL);
+	OK(inputs_admit(p.db, &b, &seen, &e) < 0);
+	place_close(&p);
+}
+
+static int
+remember(void *arg, const char *session)
+{
+	strcat(arg, session);
+	return 0;
+}
+
+TEST(inputs_move_on_with_their_run)
+{
+	struct input a, b, c, *list;
+	char ids[200] = "";
+	struct place p;
+	bool seen;
+	size_t n;
+
+	place_open(&p);
+	a = prompt(&p, "queue", NULL);
+	b = prompt(&p, "queue", NULL);
+	OK(inputs_admit(p.db, &a, &seen, NULL) == 0);
+	OK(inputs_admit(p.db, &b, &seen, NULL) == 0);
+	OK(inputs_pending_sessions(p.db, remember, ids, NULL) == 0);
+	STR_IS(ids, p.s.id);
+	OK(inputs_apply(p.db, a.id, "run1", 4, NULL) == 0);
+	OK(inputs_apply(p.db, a.id, "run1", 4, NULL) < 0);
+	OK(inputs_applied(p.db, p.s.id, &list, &n, NULL) == 0 && n == 1);
+	STR_IS(list[0].id, a.id);
+	inputs_free(list, n);
+	OK(inputs_settle(p.db, p.s.id, true, NULL) == 0);
+	OK(inputs_load(p.db, a.id, &c, NULL) == 0);
+	STR_IS(c.state, "consumed");
+	OK(c.attempts == 1 && c.message == 4);
+	input_free(&c);
+	OK(inputs_load(p.db, b.id, &c, NULL) == 0);
+	STR_IS(c.state, "queued");
+	input_free(&c);
+	place_close(&p);
+}
+
+TEST(context_is_staged_rendered_and_applied_once)
+{
+	struct buf text = BUF_INIT;
+	struct err e = ERR_NONE;
+	struct place p;
+	int64_t last;
+	bool dup;
+
+	place_open(&p);
+	OK(context_stage(p.db, p.s.id, " Deploy is frozen.\n", "mob", "k", &dup,
+	    NULL) == 0 && !dup);
+	OK(context_stage(p.db, p.s.id, "Deploy is frozen.", "mob", "k", &dup,
+	    NULL) == 0 && dup);
+	OK(context_stage(p.db, p.s.id, "else", "mob", "k", &dup, &e) < 0);
+	STR_IS(e.text, "system-context idempotency conflict for key 'k'");
+	OK(context_stage(p.db, p.s.id, "Deploy is frozen.", NULL, "k", &dup,
+	    &e) < 0);
+	OK(context_stage(p.db, p.s.id, " \n", NULL, NULL, &dup, &e) < 0);
+	STR_IS(e.text, "system context text must not be empty");
+	OK(context_stage(p.db, p.s.id, "two", NULL, NULL, &dup, NULL) == 0);
+	OK(context_pending(p.db, p.s.id, &text, &last, NULL) == 0 && last > 0);
+	STR_IS(text.p, "[Runtime System Context]\nsource: mob\n\n"
+	    "Deploy is frozen.\n\n---\n\n[Runtime System Context]\n\ntwo");
+	OK(context_applied(p.db, p.s.id, last, NULL) == 0);
+	OK(context_pending(p.db, p.s.id, &text, &last, NULL) == 0 && last == 0);
+	OK(context_stage(p.db, p.s.id, "Deploy is frozen.", "mob", "k", &dup,
+	    NULL) == 0 && dup);
+	OK(context_stage(p.db, "nope", "x", NULL, NULL, &dup, &e) < 0);
+	OK(e.code == E_SESSION_NOT_FOUND);
+	buf_free(&text);
+	place_close(&p);
+}
+
+TEST(runs_and_calls)
+{
+	struct run a = { .id = "r1", .state = "running", .usage = USAGE_NONE,
+	    .started_ms = 5 }, b;
+	struct buf out = BUF_INIT;
+	struct place p;
+
+	place_open(&p);
+	OK(run_last(p.db, p.s.id, &b, NULL) == 0);
+	strcpy(a.session, p.s.id);
+	OK(run_insert(p.db, &a, NULL) == 0);
+	a.state = "failed";
+	a.terminal = "{\"type\":\"run_failed\"}";
+	OK(run_update(p.db, &a, NULL) == 0);
+	OK(run_last(p.db, p.s.id, &b, NULL) == 1);
+	STR_IS(b.state, "failed");
+	STR_IS(b.terminal, "{\"type\":\"run_failed\"}");
+	OK(b.started_ms == 5 && b.usage.cache_read == -1);
+	run_free(&b);
+
+	OK(calls_insert(p.db, p.s.id, "c1", 0, "shell", NULL) == 0);
+	OK(calls_insert(p.db, p.s.id, "c1", 1, "shell", NULL) == 0);
+	OK(calls_result(p.db, p.s.id, "c1", &out, NULL) == 0);
+	OK(calls_finish(p.db, p.s.id, "c1", "{\"n\":1}", 7, NULL) == 0);
+	OK(calls_finish(p.db, p.s.id, "c2", "{}", 2, NULL) < 0);
+	OK(calls_result(p.db, p.s.id, "c1", &out, NULL) == 1);
+	STR_IS(out.p, "{\"n\":1}");
+	OK(calls_clear(p.db, p.s.id, NULL) == 0);
+	OK(calls_result(p.db, p.s.id, "c1", &out, NULL) == 0);
+	buf_free(&out);
+	place_close(&p);
+}
+
+TEST(a_newer_schema_is_refused_and_left_alone)
+{
+	struct place p;
+	struct err e = ERR_NONE;
+	char *cmd;
+
+	place_open(&p);
+	db_close(p.db);
+	cmd = xasprintf("sqlite3 %s/realm.sqlite3 'PRAGMA user_version=999'",
+	    p.r.dir);
+	OK(system(cmd) == 0);
+	free(cmd);
+	p.db = db_open(&p.r, &e);
+	OK(!p.db && e.code == E_STORAGE_ERROR && strstr(e.text, "newer rkat"));
+	place_close(&p);
+}
+
+TEST(damage_is_found)
+{
+	struct place p;
+	struct err e = ERR_NONE;
+	char *path;
+
+	place_open(&p);
+	OK(db_check(p.db, NULL) == 0);
+	db_close(p.db);
+	path = fs_join(p.r.dir, "realm.sqlite3");
+	OK(fs_write_atomic(path, "this is no database, it is a sentence.....",
+	    42, 0600, NULL) == 0);
+	free(path);
+	p.db = db_open(&p.r, &e);
+	OK(!p.db && e.code == E_STORAGE_ERROR);
+	place_close(&p);
+}
+
+static int
+many_creators(const struct realm_opts *o)
+{
+	struct session s = { .created_ms = 0 };
+	struct realm r;
+	struct db *db;
+	struct err e = ERR_NONE;
+	int rc = -1;
+
+	if (realm_resolve(o, &r, &e) == 0 && realm_create(&r, &e) == 0 &&
+	    (db = db_open(&r, &e))) {
+		rc = session_create(db, &s, &e);
+		db_close(db);
+	}
+	if (rc < 0)
+		printf("# %s\n", e.text);
+	fflush(stdout);
+	return rc < 0;
+}
+
+TEST(many_processes_make_one_fresh_realm)
+{
+	struct realm_opts o = { .realm = "fresh" };
+	struct session_query q = { .limit = -1 };
+	struct place p;
+	struct realm r;
+	struct db *db;
+	int w, n = 0;
+
+	place_open(&p);
+	o.state_root = p.root;
+	for (int i = 0; i < 32; i++)
+		if (fork() == 0)
+			_exit(many_creators(&o));
+	for (int i = 0; i < 32; i++)
+		OK(wait(&w) > 0 && w == 0);
+	OK(realm_resolve(&o, &r, NULL) == 0 && (db = db_open(&r, NULL)));
+	OK(session_list(db, &q, tally, &n, NULL) == 0 && n == 32);
+	OK(db_check(db, NULL) == 0);
+	db_close(db);
+	realm_free(&r);
+	place_close(&p);
+}
