@@ -60,7 +60,7 @@ $(B)/flags: $(if $(filter-out $(shell cat $(B)/flags 2>/dev/null),$(FLAGS_NOW)),
 FORCE:
 
 # Data that is built into the library.
-$(B)/lib/model/catalog.o: share/models.json
+$(B)/lib/base/data.o: share/models.json
 
 $(B)/librkat.a: $(LIB_O)
 	@rm -f $@
