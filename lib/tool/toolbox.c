@@ -1,0 +1,554 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "store/config.h"
+#include "tool/builtin.h"
+#include "tool/capture.h"
+#include "tool/jobs.h"
+#include "tool/path.h"
+#include "tool/shell.h"
+
+/* What is under way when the toolbox goes gets this long to end by itself. */
+#define LAST_GRACE_MS 300
+#define MAX_CONCURRENT 10
+
+enum run_state { RUN_QUEUED, RUN_STARTING, RUN_ACTIVE, RUN_OVER };
+
+struct tool_run {
+	struct toolbox *box;
+	struct tool_run *next;
+	struct call call;		/* of a builtin, and the result of any */
+	char *id, *name, *args;
+	size_t args_len;
+	const struct tool_source *source;	/* NULL: a builtin */
+	void *handle;			/* the source's */
+	enum run_state state;
+	struct loop_timer *limit;
+	int64_t limit_ms, started_ms;
+	tool_done *done;
+	void *arg;
+};
+
+struct overlay {
+	char **allow, **block;
+	size_t n_allow, n_block;
+	bool allows;			/* there is an allow list, maybe an empty one */
+};
+
+struct toolbox {
+	struct tools t;
+	struct tool_def shell_def;	/* the shell's, with what is true here in its words */
+	const struct builtin **builtins;
+	size_t n_builtins;
+	struct tool_source **sources;	/* each at a place of its own: runs point there */
+	size_t n_sources;
+	struct overlay overlay;
+	struct tool_def *list;
+	struct tool_run *runs;		/* in order of arrival */
+	struct loop_timer *pump;
+	int64_t max;
+};
+
+/* ---- which tools there are ---- */
+
+/* One tool, wherever it comes from. */
+struct found {
+	struct tool_def def;
+	const struct builtin *builtin;
+	const struct tool_source *source;
+};
+
+static bool
+among(char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
+static bool
+hidden(const struct toolbox *b, const char *name)
+{
+	const struct overlay *o = &b->overlay;
+
+	if (!b->t.env->image_results && !strcmp(name, "view_image"))
+		return true;
+	return among(o->block, o->n_block, name) ||
+	    (o->allows && !among(o->allow, o->n_allow, name));
+}
+
+static bool
+listed(const struct found *f, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(f[i].def.name, name))
+			return true;
+	return false;
+}
+
+/* Every tool in order, the first of a name only; new array. */
+static struct found *
+gather(struct toolbox *b, size_t *count)
+{
+	struct found *f;
+	size_t n = 0, cap = b->n_builtins + 1;
+
+	f = xcalloc(cap, sizeof *f);
+	for (size_t i = 0; i < b->n_builtins; i++) {
+		const struct builtin *t = b->builtins[i];
+
+		f[n++] = (struct found){ .builtin = t, .def =
+		    !strcmp(t->def.name, "shell") ? b->shell_def : t->def };
+	}
+	for (size_t i = 0; i < b->n_sources; i++) {
+		const struct tool_source *s = b->sources[i];
+		const struct tool_def *defs = NULL;
+		size_t more = s->list(s->arg, &defs);
+
+		cap += more;
+		f = xrealloc(f, cap * sizeof *f);
+		for (size_t k = 0; k < more; k++)
+			if (!listed(f, n, defs[k].name))
+				f[n++] = (struct found){ .source = s,
+				    .def = defs[k] };
+	}
+	*count = n;
+	return f;
+}
+
+size_t
+toolbox_list(struct toolbox *b, const struct tool_def **defs)
+{
+	size_t n, k = 0;
+	struct found *f = gather(b, &n);
+
+	b->list = xrealloc(b->list, (n + 1) * sizeof *b->list);
+	for (size_t i = 0; i < n; i++)
+		if (!hidden(b, f[i].def.name))
+			b->list[k++] = f[i].def;
+	free(f);
+	*defs = b->list;
+	return k;
+}
+
+static bool
+find(struct toolbox *b, const char *name, struct found *out)
+{
+	size_t n;
+	struct found *f = gather(b, &n);
+	bool there = false;
+
+	for (size_t i = 0; i < n && !there; i++)
+		if (!strcmp(f[i].def.name, name)) {
+			*out = f[i];
+			there = true;
+		}
+	free(f);
+	return there && !hidden(b, name);
+}
+
+/* ---- the overlay of a turn ---- */
+
+static void
+free_names(char **names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+}
+
+static void
+free_overlay(struct overlay *o)
+{
+	free_names(o->allow, o->n_allow);
+	free_names(o->block, o->n_block);
+}
+
+static int
+take_names(struct jtext v, char ***names, size_t *n, struct err *e)
+{
+	if (v.p && !json_is(v, '['))
+		return err_set(e, E_INVALID_PARAMS,
+		    "tool filter: want an array of names");
+	*names = xcalloc(json_count(v) + 1, sizeof **names);
+	for (struct jiter it = json_iter(v); json_next(&it); ) {
+		char *s = json_str(it.value, NULL);
+
+		if (!s)
+			return err_set(e, E_INVALID_PARAMS,
+			    "tool filter: want an array of names");
+		(*names)[(*n)++] = s;
+	}
+	return 0;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Names that no tool has are an error that lists them, sorted. */
+static int
+check_names(struct toolbox *b, const struct overlay *o, struct err *e)
+{
+	const char **odd = xcalloc(o->n_allow + o->n_block + 1, sizeof *odd);
+	struct buf text = BUF_INIT;
+	size_t n, bad = 0;
+	struct found *f = gather(b, &n);
+	int rc = 0;
+
+	for (size_t i = 0; i < o->n_allow; i++)
+		if (!listed(f, n, o->allow[i]))
+			odd[bad++] = o->allow[i];
+	for (size_t i = 0; i < o->n_block; i++)
+		if (!listed(f, n, o->block[i]))
+			odd[bad++] = o->block[i];
+	qsort(odd, bad, sizeof *odd, by_name);
+	for (size_t i = 0; i < bad; i++)
+		if (!i || strcmp(odd[i], odd[i - 1]))
+			buf_printf(&text, "%s\"%s\"", i ? ", " : "", odd[i]);
+	if (bad)
+		rc = err_set(e, E_INVALID_PARAMS,
+		    "Unknown tool(s) in filter: [%s]", text.p);
+	buf_free(&text);
+	free(odd);
+	free(f);
+	return rc;
+}
+
+int
+toolbox_overlay(struct toolbox *b, struct jtext allow, struct jtext block,
+    struct err *e)
+{
+	struct overlay o = { .allows = allow.p != NULL };
+
+	if (take_names(allow, &o.allow, &o.n_allow, e) < 0 ||
+	    take_names(block, &o.block, &o.n_block, e) < 0 ||
+	    check_names(b, &o, e) < 0) {
+		free_overlay(&o);
+		return -1;
+	}
+	free_overlay(&b->overlay);
+	b->overlay = o;
+	return 0;
+}
+
+/* ---- runs ---- */
+
+static void
+run_free(struct tool_run *r)
+{
+	struct tool_run **p;
+
+	for (p = &r->box->runs; *p && *p != r; p = &(*p)->next)
+		;
+	if (*p)
+		*p = r->next;
+	loop_untimer(r->limit);
+	free(r->id);
+	free(r->name);
+	free(r->args);
+	free(r);
+}
+
+static void pump_soon(struct toolbox *b);
+
+/* The result is there: hand it over. */
+static void
+deliver(struct tool_run *r)
+{
+	struct tool_result result = r->call.r;
+	struct toolbox *b = r->box;
+	tool_done *done = r->done;
+	void *arg = r->arg;
+
+	result.duration_ms = time_mono_ms() - r->started_ms;
+	run_free(r);
+	pump_soon(b);
+	done(arg, &result);
+}
+
+/* It may be over while it is still being started: then the starter delivers. */
+static void
+over(struct tool_run *r)
+{
+	bool starting = r->state == RUN_STARTING;
+
+	r->state = RUN_OVER;
+	if (!starting)
+		deliver(r);
+}
+
+void
+call_done(struct call *c)
+{
+	over((struct tool_run *)((char *)c - offsetof(struct tool_run, call)));
+}
+
+static void
+source_done(void *arg, struct tool_result *result)
+{
+	struct tool_run *r = arg;
+
+	r->call.r = *result;
+	over(r);
+}
+
+/* Give up what is under way; its result will not come. */
+static void
+give_up(struct tool_run *r)
+{
+	if (r->state != RUN_ACTIVE)
+		return;
+	if (!r->source)
+		r->call.tool->cancel(&r->call);
+	else if (r->source->cancel)
+		r->source->cancel(r->source->arg, r->handle);
+}
+
+static void
+on_limit(void *arg)
+{
+	struct tool_run *r = arg;
+
+	r->limit = NULL;
+	give_up(r);
+	tool_result_free(&r->call.r);
+	r->call.r = (struct tool_result){ .timed_out = true,
+	    .timeout_ms = r->limit_ms };
+	tool_result_error(&r->call.r, "timeout",
+	    "Tool '%s' timed out after %" PRId64 "ms", r->name, r->limit_ms);
+	over(r);
+}
+
+/* "10m", milliseconds or {"secs":1,"nanos":5}; -1 if it is none. */
+static int64_t
+duration_of(struct jtext v)
+{
+	char *s = json_str(v, NULL);
+	int64_t ms = -1;
+
+	if (s) {
+		if (duration_parse(s, &ms, NULL) < 0)
+			ms = -1;
+	} else if (json_is(v, '{')) {
+		int64_t secs = json_get_i64(v, "secs", 0);
+
+		ms = secs > INT64_MAX / 2000 ? -1 : secs * 1000 +
+		    json_get_i64(v, "nanos", 0) / 1000000;
+	} else if (!json_i64(v, &ms)) {
+		ms = -1;
+	}
+	free(s);
+	return ms;
+}
+
+static int64_t
+limit_of(const struct toolbox *b, const char *name)
+{
+	struct jtext cfg = b->t.env->config ? b->t.env->config->v : JTEXT_NONE;
+	struct jtext tools = json_get(cfg, "tools");
+	int64_t ms = duration_of(json_get(json_get(tools, "tool_timeouts"),
+	    name));
+
+	if (ms < 0)
+		ms = duration_of(json_get(tools, "default_timeout"));
+	return ms;
+}
+
+static void
+start_builtin(struct tool_run *r)
+{
+	struct err e = ERR_NONE;
+	struct jtext args;
+
+	/* No arguments at all count as none given. */
+	if (json_parse(r->args, r->args_len, &args, &e) == 0 &&
+	    (json_is(args, '{') || json_is(args, 'n'))) {
+		r->call.args = args;
+		r->call.tool->start(&r->call);
+	} else {
+		call_bad(&r->call, "%s", e.code ? e.text : "want a JSON object");
+		r->state = RUN_OVER;
+	}
+	if (!r->call.tool->cancel)
+		r->state = RUN_OVER;
+}
+
+static void
+start(struct tool_run *r)
+{
+	struct found f;
+
+	r->state = RUN_STARTING;
+	r->started_ms = time_mono_ms();
+	r->limit_ms = limit_of(r->box, r->name);
+	if (!find(r->box, r->name, &f)) {
+		tool_result_error(&r->call.r, "tool_not_found",
+		    "Tool not found: %s", r->name);
+		r->state = RUN_OVER;
+	} else if (f.builtin) {
+		r->call.tool = f.builtin;
+		start_builtin(r);
+	} else {
+		struct tool_call c = { .id = r->id, .name = r->name,
+		    .args = json_slice(r->args, r->args_len) };
+
+		r->source = f.source;
+		f.source->start(f.source->arg, &c, source_done, r, &r->handle);
+	}
+	if (r->state == RUN_OVER) {
+		deliver(r);
+		return;
+	}
+	r->state = RUN_ACTIVE;
+	if (r->limit_ms > 0)
+		r->limit = loop_timer(r->box->t.env->loop, r->limit_ms,
+		    on_limit, r);
+}
+
+/* Start what may start.  A run that is over at once calls back, and anything may happen there. */
+static void
+on_pump(void *arg)
+{
+	struct toolbox *b = arg;
+	struct tool_run *next = NULL;
+	int64_t active = 0;
+
+	b->pump = NULL;
+	for (struct tool_run *r = b->runs; r; r = r->next) {
+		if (r->state == RUN_ACTIVE)
+			active++;
+		else if (r->state == RUN_QUEUED && !next)
+			next = r;
+	}
+	if (!next || active >= b->max)
+		return;
+	pump_soon(b);
+	start(next);
+}
+
+static void
+pump_soon(struct toolbox *b)
+{
+	if (!b->pump)
+		b->pump = loop_timer(b->t.env->loop, 0, on_pump, b);
+}
+
+struct tool_run *
+toolbox_start(struct toolbox *b, const struct tool_call *c, tool_done *done,
+    void *arg)
+{
+	struct tool_run *r = xcalloc(1, sizeof *r), **p;
+	struct jtext args = c->args.p ? c->args : json_text("{}");
+
+	*r = (struct tool_run){ .box = b, .call.t = &b->t, .id = xstrdup(c->id),
+	    .name = xstrdup(c->name), .args_len = args.n, .done = done,
+	    .arg = arg };
+	r->args = xmalloc(args.n + 1);
+	memcpy(r->args, args.p, args.n);
+	for (p = &b->runs; *p; p = &(*p)->next)
+		;
+	*p = r;
+	pump_soon(b);
+	return r;
+}
+
+void
+toolbox_cancel(struct tool_run *r)
+{
+	struct toolbox *b = r->box;
+
+	give_up(r);
+	tool_result_free(&r->call.r);
+	run_free(r);
+	pump_soon(b);
+}
+
+/* ---- the box ---- */
+
+static void
+add_builtins(struct toolbox *b)
+{
+	static const struct builtin *const tables[] = {
+		datetime_tools, shell_tools, job_tools,
+	};
+
+	for (size_t i = 0; i < COUNT(tables); i++)
+		for (const struct builtin *t = tables[i]; t->def.name; t++) {
+			if (t->shell && !b->t.shell)
+				continue;
+			b->builtins = xrealloc(b->builtins,
+			    (b->n_builtins + 1) * sizeof *b->builtins);
+			b->builtins[b->n_builtins++] = t;
+		}
+}
+
+struct toolbox *
+toolbox_new(const struct tool_env *env, struct err *e)
+{
+	struct toolbox *b = xcalloc(1, sizeof *b);
+
+	b->t.env = env;
+	b->max = env->config ? json_get_i64(json_get(env->config->v, "tools"),
+	    "max_concurrent", MAX_CONCURRENT) : MAX_CONCURRENT;
+	if (b->max < 1)
+		b->max = 1;
+	if (!env->builtins)
+		return b;
+	if (!(b->t.root = root_open(env->root, e)))
+		goto fail;
+	if (env->shell) {
+		if (!(b->t.shell = shell_new(&b->t, e)))
+			goto fail;
+		b->shell_def = shell_tools[0].def;
+		b->shell_def.description = shell_describe(b->t.shell);
+	}
+	add_builtins(b);
+	return b;
+fail:
+	toolbox_free(b);
+	return NULL;
+}
+
+void
+toolbox_add(struct toolbox *b, const struct tool_source *s)
+{
+	b->sources = xrealloc(b->sources,
+	    (b->n_sources + 1) * sizeof *b->sources);
+	b->sources[b->n_sources] = xmalloc(sizeof *s);
+	*b->sources[b->n_sources++] = *s;
+}
+
+void
+toolbox_free(struct toolbox *b)
+{
+	if (!b)
+		return;
+	while (b->runs) {
+		give_up(b->runs);
+		tool_result_free(&b->runs->call.r);
+		run_free(b->runs);
+	}
+	capture_end_all(&b->t, LAST_GRACE_MS);
+	shell_free(b->t.shell);
+	root_free(b->t.root);
+	free_overlay(&b->overlay);
+	loop_untimer(b->pump);
+	free(b->builtins);
+	for (size_t i = 0; i < b->n_sources; i++)
+		free(b->sources[i]);
+	free(b->sources);
+	free(b->list);
+	free(b);
+}
+
+bool
+toolbox_job_notice(struct toolbox *b, struct job_notice *n)
+{
+	return b->t.shell && jobs_notice(shell_jobs(b->t.shell), n);
+}
