@@ -61,6 +61,7 @@ FORCE:
 
 # Data that is built into the library.
 $(B)/lib/base/data.o: share/models.json
+$(B)/lib/agent/schema_meta.o: $(wildcard share/schema/*.json)
 
 $(B)/librkat.a: $(LIB_O)
 	@rm -f $@
