@@ -1,0 +1,286 @@
+#include "agent/emit.h"
+#include "agent/run.h"
+#include "base/jput.h"
+#include "store/db.h"
+
+/*
+ * The loop (agent sheet 4).  A turn is one model call and the tools that it asks for;
+ * what the model said is on disk before a tool starts, and what the tools said before
+ * the model is called again.
+ */
+
+/* ---- limits ---- */
+
+static void
+say_budget(struct agent *a, enum budget_type t, bool spent)
+{
+	emit_budget_warning(agent_event(a), &a->budget, t, spent);
+	agent_say(a);
+}
+
+static void
+warn_budget(struct agent *a)
+{
+	enum budget_type t;
+
+	a->budget.used[BUDGET_TIME] = time_mono_ms() - a->started;
+	while ((t = budget_warn(&a->budget)) != BUDGET_TYPES)
+		say_budget(a, t, false);
+}
+
+int
+turn_budget(struct agent *a, struct err *e)
+{
+	int64_t before = a->budget.used[BUDGET_TIME];
+	enum budget_type t;
+
+	warn_budget(a);
+	/* A call that the time limit ended has used it up, whatever the clock's last digit says. */
+	if (a->budget.used[BUDGET_TIME] < before)
+		a->budget.used[BUDGET_TIME] = before;
+	if ((t = budget_spent(&a->budget)) == BUDGET_TYPES)
+		return 0;
+	say_budget(a, t, true);
+	return t == BUDGET_TIME ? budget_error(&a->budget, t, e) : 1;
+}
+
+/* ---- before the call ---- */
+
+static int
+put_notice(struct agent *a, const struct job_notice *n, struct err *e)
+{
+	struct buf m = BUF_INIT, body = BUF_INIT;
+	int rc;
+
+	buf_printf(&body, "Background job `%s` (id=%s) %s: %s\n"
+	    "Look at its output with shell_job_status.", n->display_name,
+	    n->job_id, n->status, n->detail);
+	jput_open(&m, '{');
+	jput_kcstr(&m, "role", "system_notice");
+	jput_kcstr(&m, "kind", "background_job");
+	jput_kstr(&m, "body", body.p, body.n);
+	jput_close(&m, '}');
+	rc = step_message(a, &m, STEP("turn.notice"), e);
+	buf_free(&m);
+	buf_free(&body);
+	return rc;
+}
+
+/* Background jobs that ended since the last call (agent sheet 18). */
+static int
+tell_jobs(struct agent *a, struct err *e)
+{
+	struct job_notice n;
+	int rc = 0;
+
+	while (rc == 0 && toolbox_job_notice(a->tools, &n)) {
+		emit_job_completed(agent_event(a), &n);
+		agent_say(a);
+		rc = put_notice(a, &n, e);
+		job_notice_free(&n);
+	}
+	return rc;
+}
+
+static int
+make_call(struct agent *a, struct call *c, struct err *e)
+{
+	*c = (struct call){
+		.tools = !a->extracting,
+		.max_tokens = a->set.max_tokens,
+		.temperature = a->set.temperature,
+	};
+	buf_put(&c->params, a->set.params.p, a->set.params.n);
+	if (point_request(a, c, e) < 0)
+		return -1;
+	if (a->extracting) {
+		c->temperature = 0.0;
+		extract_params(a, &c->params);
+	}
+	return 0;
+}
+
+/* ---- after the call ---- */
+
+static void
+count(struct agent *a, const struct usage *u)
+{
+	usage_add(&a->s.usage, u);
+	usage_add(&a->run.usage, u);
+	a->budget.used[BUDGET_TOKENS] += u->input + u->output;
+	a->last_input = u->input;
+	a->run.turns++;
+}
+
+/* A hook has refused the answer: it is not kept, what it cost is. */
+static int
+keep_cost(struct agent *a, struct err *e)
+{
+	if (step_begin(a, e) < 0)
+		return -1;
+	if (step_save(a, e) < 0) {
+		step_abort(a);
+		return -1;
+	}
+	return step_commit(a, STEP("turn.cost"), e);
+}
+
+/* The answer, its tool calls, its cost and the context that it saw: one step. */
+static int
+keep_reply(struct agent *a, const struct buf *message, int64_t context,
+    struct err *e)
+{
+	if (step_begin(a, e) < 0)
+		return -1;
+	if (step_append(a, message, NULL, e) < 0 ||
+	    tools_journal(a, json_slice(message->p, message->n), e) < 0 ||
+	    (context > 0 && context_applied(a->env.db, a->s.id, context,
+	    e) < 0) || step_save(a, e) < 0) {
+		step_abort(a);
+		return -1;
+	}
+	return step_commit(a, STEP("turn.response"), e);
+}
+
+static void
+say_turn_completed(struct agent *a, const struct model_reply *reply)
+{
+	emit_turn_completed(agent_event(a), reply->stop, &reply->usage);
+	agent_say(a);
+}
+
+/* Call the model and keep what it says.  text and message are filled. */
+static int
+ask(struct agent *a, struct model_reply *reply, struct buf *text,
+    struct buf *message, struct err *e)
+{
+	struct buf context = BUF_INIT;
+	struct err denied = ERR_NONE;
+	struct call c;
+	int64_t last = 0;
+	int rc = -1;
+
+	emit_turn_started(agent_event(a), a->turn);
+	agent_say(a);
+	if (make_call(a, &c, e) < 0 ||
+	    context_pending(a->env.db, a->s.id, &context, &last, e) < 0)
+		goto done;
+	c.context = context.n ? context.p : NULL;
+	if (call_model(a, &c, reply, e) < 0)
+		goto done;
+	count(a, &reply->usage);
+	if (point_reply(a, reply, &denied) < 0) {
+		if (keep_cost(a, e) == 0 && e)
+			*e = denied;
+		goto done;
+	}
+	tools_unique_ids(&a->msgs, reply);
+	reply_text(reply, text);
+	model_reply_emit(reply, message);
+	if (keep_reply(a, message, last, e) < 0)
+		goto done;
+	if (text->n) {
+		emit_text(agent_event(a), "text_complete", text->p, text->n);
+		agent_say(a);
+	}
+	rc = 0;
+done:
+	buf_free(&context);
+	buf_free(&c.params);
+	return rc;
+}
+
+/* The model wants tools: run them; what waits in the steer lane comes in behind. */
+static int
+tool_turn(struct agent *a, const struct model_reply *reply,
+    const struct buf *message, struct err *e)
+{
+	say_turn_completed(a, reply);
+	if (tools_run(a, json_slice(message->p, message->n), e) < 0)
+		return -1;
+	if (agent_cancelled(a))
+		return agent_set_cancelled(e);
+	if (point_boundary(a, e) < 0 || admit_steer(a, e) < 0)
+		return -1;
+	return compact_maybe(a, e);
+}
+
+/* An answer without tool calls: 1 if it is the last word of the run. */
+static int
+answer_turn(struct agent *a, const struct model_reply *reply,
+    const struct buf *text, struct err *e)
+{
+	int rc;
+
+	if (point_boundary(a, e) < 0)
+		return -1;
+	say_turn_completed(a, reply);
+	buf_trunc(&a->out->text, 0);
+	buf_put(&a->out->text, buf_str(text), text->n);
+	if (!a->extracting) {
+		if ((rc = admit_steer(a, e)) != 0)
+			return rc < 0 ? -1 : compact_maybe(a, e);
+		if (a->set.schema.n == 0)
+			return 1;
+		rc = extract_begin(a, e);
+	} else {
+		rc = extract_read(a, text, e);
+	}
+	return rc != 0 ? rc : compact_maybe(a, e);
+}
+
+static int
+one_turn(struct agent *a, struct err *e)
+{
+	struct model_reply reply = { .n_blocks = 0 };
+	struct buf text = BUF_INIT, message = BUF_INIT;
+	int rc = -1;
+
+	a->turn = a->run.turns;
+	if (ask(a, &reply, &text, &message, e) == 0) {
+		warn_budget(a);
+		if (tools_asked(json_slice(message.p, message.n)))
+			rc = tool_turn(a, &reply, &message, e);
+		else
+			rc = answer_turn(a, &reply, &text, e);
+	}
+	model_reply_free(&reply);
+	buf_free(&text);
+	buf_free(&message);
+	return rc;
+}
+
+/* A limit that ends the run with success: the last thing that was said is its result. */
+static int
+stop_early(struct agent *a, bool *why)
+{
+	*why = true;
+	buf_trunc(&a->out->text, 0);
+	finish_last_text(a, &a->out->text);
+	return 0;
+}
+
+int
+turn_loop(struct agent *a, struct err *e)
+{
+	struct buf prompt = BUF_INIT;
+	int rc;
+
+	admit_last_prompt(a, &prompt);
+	rc = point_run_started(a, buf_str(&prompt), e);
+	buf_free(&prompt);
+	if (rc < 0 || compact_maybe(a, e) < 0)
+		return -1;
+	for (;;) {
+		if (agent_cancelled(a))
+			return agent_set_cancelled(e);
+		if (a->run.turns >= a->set.max_turns)
+			return stop_early(a, &a->out->turn_limit_stop);
+		if ((rc = turn_budget(a, e)) > 0)
+			return stop_early(a, &a->out->budget_stop);
+		if (rc < 0 || tell_jobs(a, e) < 0)
+			return -1;
+		if ((rc = one_turn(a, e)) != 0)
+			return rc < 0 ? -1 : 0;
+	}
+}
