@@ -1,0 +1,150 @@
+#include <stdlib.h>
+
+#include "agent/output.h"
+#include "test.h"
+
+/* The wrapper, or the error with "! " in front. */
+static const char *
+wrap(const char *in)
+{
+	static struct buf b;
+	struct err e = ERR_NONE;
+
+	buf_trunc(&b, 0);
+	if (output_wrap(json_text(in), &b, &e) < 0) {
+		buf_trunc(&b, 0);
+		buf_printf(&b, "! %s", e.text);
+	}
+	return b.p;
+}
+
+/* The value an answer holds, or the reason why not. */
+static const char *
+read_answer(const char *wrapper, const char *text)
+{
+	static struct buf b;
+	struct err e = ERR_NONE;
+
+	buf_trunc(&b, 0);
+	if (output_read(json_text(wrapper), text, strlen(text), &b, &e) < 0) {
+		buf_trunc(&b, 0);
+		buf_printf(&b, "! %s", e.text);
+	}
+	return b.p;
+}
+
+#define WRAPPED(schema) \
+	"{\"compat\":\"lossy\",\"format\":\"meerkat_v1\",\"schema\":" schema \
+	",\"strict\":false}"
+
+TEST(a_raw_schema_gets_a_wrapper)
+{
+	STR_IS(wrap("{ \"type\": \"string\", \"maxLength\": 1e1 }"),
+	    WRAPPED("{\"type\":\"string\",\"maxLength\":1e1}"));
+	STR_IS(wrap("{\"schema\":{\"type\":\"string\"},\"name\":\"a\","
+	    "\"strict\":true,\"compat\":\"strict\"}"),
+	    "{\"compat\":\"strict\",\"format\":\"meerkat_v1\",\"name\":\"a\","
+	    "\"schema\":{\"type\":\"string\"},\"strict\":true}");
+	/* A key of its own makes it a raw schema, the format name a wrapper. */
+	STR_IS(wrap("{\"schema\":{},\"title\":\"x\"}"),
+	    WRAPPED("{\"schema\":{},\"title\":\"x\"}"));
+	STR_IS(wrap("{\"schema\":{},\"title\":\"x\",\"format\":\"meerkat_v1\"}"),
+	    WRAPPED("{}"));
+}
+
+TEST(a_wrapper_wraps_to_itself)
+{
+	char *first = strdup(wrap("{\"properties\":{\"a\":{\"type\":\"object\"}}}"));
+
+	STR_IS(wrap(first), first);
+	free(first);
+}
+
+TEST(object_schemas_get_properties_and_required)
+{
+	STR_IS(wrap("{\"type\":\"object\"}"),
+	    WRAPPED("{\"type\":\"object\",\"properties\":{},\"required\":[]}"));
+	STR_IS(wrap("{\"items\":{\"type\":[\"null\",\"object\"]}}"),
+	    WRAPPED("{\"items\":{\"type\":[\"null\",\"object\"],"
+	    "\"properties\":{},\"required\":[]}}"));
+	STR_IS(wrap("{\"required\":[\"a\"],\"type\":\"array\"}"),
+	    WRAPPED("{\"required\":[\"a\"],\"type\":\"array\"}"));
+}
+
+TEST(only_schema_positions_are_touched)
+{
+	/* A property called "properties", data in default and enum. */
+	STR_IS(wrap("{\"properties\":{\"properties\":{\"type\":\"string\"}},"
+	    "\"required\":[],\"default\":{\"type\":\"object\"},"
+	    "\"enum\":[{\"required\":[]}]}"),
+	    WRAPPED("{\"properties\":{\"properties\":{\"type\":\"string\"}},"
+	    "\"required\":[],\"default\":{\"type\":\"object\"},"
+	    "\"enum\":[{\"required\":[]}]}"));
+}
+
+TEST(a_bad_schema_is_refused_with_a_reason)
+{
+	struct buf b = BUF_INIT;
+
+	STR_IS(wrap("[]"), "! Schema must be a JSON object at the root");
+	STR_IS(wrap("true"), "! Schema must be a JSON object at the root");
+	STR_IS(wrap("{\"schema\":1}"),
+	    "! Schema must be a JSON object at the root");
+	STR_IS(wrap("{\"type\":\"strin\"}"),
+	    "! Invalid output schema: /type: not a type name");
+	STR_IS(wrap("{\"schema\":{},\"compat\":\"loose\"}"),
+	    "! output schema: compat: want \"lossy\" or \"strict\"");
+	STR_IS(wrap("{\"schema\":{},\"strict\":1}"),
+	    "! output schema: strict: want true or false");
+	STR_IS(wrap("{\"schema\":{},\"name\":1}"),
+	    "! output schema: name: want a string");
+	for (int i = 0; i < 300; i++)
+		buf_puts(&b, "{\"not\":");
+	buf_puts(&b, "{}");
+	for (int i = 0; i < 300; i++)
+		buf_putc(&b, '}');
+	STR_IS(wrap(b.p), "! Invalid output schema: it nests deeper than 200"
+	    " levels");
+	buf_free(&b);
+}
+
+TEST(an_answer_is_trimmed_parsed_and_validated)
+{
+	const char *w = WRAPPED("{\"type\":\"object\",\"properties\":{\"n\":"
+	    "{\"type\":\"integer\"}},\"required\":[\"n\"]}");
+
+	STR_IS(read_answer(w, " {\"n\": 9007199254740993}\n"),
+	    "{\"n\":9007199254740993}");
+	STR_IS(read_answer(w, "```json\n{\"n\":1}\n```"), "{\"n\":1}");
+	STR_IS(read_answer(w, "\n```{\"n\":1}```\n"), "{\"n\":1}");
+	STR_IS(read_answer(w, "{\"n\":1"), "! Invalid JSON: unfinished at byte 6");
+	STR_IS(read_answer(w, "```json"), "! Invalid JSON: empty at byte 0");
+	STR_IS(read_answer(w, "{\"n\":1.5}"), "! Schema validation failed: "
+	    "/n: type: want integer, not number");
+	STR_IS(read_answer(w, "{}"), "! Schema validation failed: "
+	    "(root): required: property \"n\" is missing");
+}
+
+#define NAMED(schema) \
+	"{\"compat\":\"lossy\",\"format\":\"meerkat_v1\",\"name\":\"advice\"," \
+	"\"schema\":" schema ",\"strict\":false}"
+
+TEST(an_answer_under_the_schema_name_is_unwrapped)
+{
+	const char *required = NAMED("{\"type\":\"object\",\"properties\":"
+	    "{\"a\":{}},\"required\":[\"a\"]}");
+	const char *optional = NAMED("{\"type\":\"object\",\"properties\":"
+	    "{\"a\":{}},\"required\":[]}");
+	const char *declared = NAMED("{\"type\":\"object\",\"properties\":"
+	    "{\"advice\":{}},\"required\":[]}");
+
+	STR_IS(read_answer(required, "{\"advice\":{\"a\":1}}"), "{\"a\":1}");
+	STR_IS(read_answer(optional, "{\"advice\":{\"a\":1}}"), "{\"a\":1}");
+	STR_IS(read_answer(optional, "{\"advice\":{\"b\":1}}"),
+	    "{\"advice\":{\"b\":1}}");
+	STR_IS(read_answer(optional, "{\"advice\":1}"), "{\"advice\":1}");
+	STR_IS(read_answer(optional, "{\"advice\":{\"a\":1},\"x\":1}"),
+	    "{\"advice\":{\"a\":1},\"x\":1}");
+	STR_IS(read_answer(declared, "{\"advice\":{\"a\":1}}"),
+	    "{\"advice\":{\"a\":1}}");
+}
