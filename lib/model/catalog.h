@@ -55,6 +55,14 @@ int model_resolve(const struct config *c, const char *user_root,
     struct err *e);
 void model_target_free(struct model_target *t);	/* zeroes the key */
 
+/*
+ * All models, in the order of the catalogue, as a compact JSON array of flat entries:
+ * id, provider, display_name, tier, context_window, max_output_tokens, what is
+ * supported, price (USD per million tokens: input, output, cache_read, cache_write);
+ * what is unknown is left out.
+ */
+int catalog_list(const struct config *c, const char *user_root, struct buf *b,
+    struct err *e);
 /* The catalogue as `rkat models catalog` prints it (config sheet 6.2), compact. */
 int catalog_emit(const struct config *c, const char *user_root, struct buf *b,
     struct err *e);
