@@ -32,8 +32,6 @@ VERB(verb_history);
 VERB(verb_delete);
 VERB(verb_interrupt);
 VERB(verb_events);
-VERB(verb_export);
-VERB(verb_import);
 VERB(verb_context);
 VERB(verb_input);
 VERB(verb_inputs);
