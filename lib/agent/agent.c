@@ -169,6 +169,7 @@ agent_close(struct agent *a)
 	session_free(&a->s);
 	config_free(&a->config);
 	buf_free(&a->event);
+	free(a->shell_env);
 	if (a->wake >= 0)
 		close(a->wake);
 	free(a);
@@ -205,11 +206,15 @@ sandbox(const struct agent *a)
 	return mode;
 }
 
-/* The tools stay open between runs; a model that cannot see images gets others. */
-static int
-open_tools(struct agent *a, struct err *e)
+/* The toolbox borrows this for its life. */
+static void
+tool_setup(struct agent *a)
 {
-	struct tool_env env = {
+	struct jtext shell_env = json_get(json_text(a->s.build), "shell_env");
+
+	free(a->shell_env);
+	a->shell_env = shell_env.p ? xstrndup(shell_env.p, shell_env.n) : NULL;
+	a->tool_env = (struct tool_env){
 		.loop = a->env.loop,
 		.db = a->env.db,
 		.realm = a->realm,
@@ -226,16 +231,23 @@ open_tools(struct agent *a, struct err *e)
 		    config_bool(&a->config, "shell/network", false)),
 		.sandbox_required = config_bool(&a->config,
 		    "shell/sandbox_required", false),
-		.shell_env = json_get(json_text(a->s.build), "shell_env"),
+		.shell_env = json_text(a->shell_env),
 	};
+}
+
+/* The tools stay open between runs; a model that cannot see images gets others. */
+static int
+open_tools(struct agent *a, struct err *e)
+{
 	const struct tool_source *const *s = a->env.sources;
 
-	if (a->tools && a->tools_images == env.image_results)
+	if (a->tools &&
+	    a->tool_env.image_results == a->set.target.profile.image_results)
 		return 0;
 	toolbox_free(a->tools);
-	if (!(a->tools = toolbox_new(&env, e)))
+	tool_setup(a);
+	if (!(a->tools = toolbox_new(&a->tool_env, e)))
 		return -1;
-	a->tools_images = env.image_results;
 	for (; s && *s; s++)
 		toolbox_add(a->tools, *s);
 	return 0;

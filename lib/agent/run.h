@@ -65,7 +65,8 @@ struct agent {
 	struct messages fresh;		/* appended by the step that is open */
 	struct settings set;
 	struct toolbox *tools;
-	bool tools_images;		/* what the toolbox was made for */
+	struct tool_env tool_env;
+	char *shell_env;
 	struct hooks *hooks;
 	struct eventlog *log;
 	struct buf event;		/* scratch of the event being put */

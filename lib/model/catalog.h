@@ -48,7 +48,8 @@ struct model_target {
 /*
  * Provider, base URL, key and facts of a model (config sheet 6.3-6.5, cli sheet 3.2).
  * provider: explicit name or NULL.  NO_API_KEY names the variable to set and how to try
- * rkat-sim.  user_root may be NULL.
+ * rkat-sim; then all of t but the key is filled, for who only wants to know which
+ * provider a model belongs to, and is freed as always.  user_root may be NULL.
  */
 int model_resolve(const struct config *c, const char *user_root,
     const char *model, const char *provider, struct model_target *t,

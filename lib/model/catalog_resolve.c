@@ -275,7 +275,7 @@ model_resolve(const struct config *c, const char *user_root,
 	}
 done:
 	catalog_close(&cat);
-	if (rc < 0)
+	if (rc < 0 && (!e || e->code != E_NO_API_KEY))
 		model_target_free(t);
 	return rc;
 }
