@@ -80,6 +80,7 @@ struct model_error {
 	bool retryable;
 	int status;			/* HTTP status, 0 if none */
 	int64_t retry_after_ms;		/* -1: none given */
+	int max_retries;		/* fewer than the policy allows; 0: the policy's */
 	char text[2304];		/* the sheet's text, e.g. "Rate limited, retry after 2000ms"; no secret */
 	char request_id[128];		/* "" if none */
 };

@@ -1,0 +1,720 @@
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/transcript.h"
+
+#define ID_MAX 64		/* Responses refuses longer call ids */
+#define NO_RESULT "[interrupted: this call has no result]"
+
+enum wire
+wire_of(const struct model_target *t)
+{
+	if (t->provider == PROVIDER_ANTHROPIC)
+		return WIRE_ANTHROPIC;
+	if (t->provider == PROVIDER_GEMINI)
+		return WIRE_GEMINI;
+	return t->chat_style ? WIRE_CHAT : WIRE_RESPONSES;
+}
+
+/* What one reading needs. */
+struct reader {
+	const struct model_request *rq;
+	enum wire wire;
+	bool replay;		/* encrypted reasoning goes back */
+	struct transcript *t;
+	struct buf system;
+	uint64_t *ids;		/* hashes of the call ids in use */
+	size_t n_ids;
+	struct err *e;
+};
+
+/* ---- parts ---- */
+
+static void
+part_free(struct part *p)
+{
+	for (size_t i = 0; i < p->n_parts; i++)
+		part_free(&p->parts[i]);
+	free(p->parts);
+	free(p->text);
+	free(p->media);
+	free(p->id);
+	free(p->name);
+	free(p->args);
+}
+
+static struct part *
+part_add(struct part **parts, size_t *n, enum part_kind kind)
+{
+	*parts = xrealloc(*parts, (*n + 1) * sizeof **parts);
+	(*parts)[*n] = (struct part){ .kind = kind };
+	return &(*parts)[(*n)++];
+}
+
+static void
+part_drop(struct turn *t, size_t i)
+{
+	part_free(&t->parts[i]);
+	memmove(t->parts + i, t->parts + i + 1,
+	    (t->n_parts - i - 1) * sizeof *t->parts);
+	t->n_parts--;
+}
+
+bool
+part_meta_is(const struct part *p, const char *provider)
+{
+	return json_str_is(json_get(p->meta, "provider"), provider);
+}
+
+bool
+parts_have(const struct part *parts, size_t n, enum part_kind kind)
+{
+	for (size_t i = 0; i < n; i++)
+		if (parts[i].kind == kind)
+			return true;
+	return false;
+}
+
+char *
+parts_text(const struct part *parts, size_t n, size_t *len)
+{
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct part *p = &parts[i];
+
+		if (p->kind == PART_TEXT && !p->n)
+			continue;
+		if (b.n)
+			buf_putc(&b, '\n');
+		if (p->kind == PART_TEXT)
+			buf_put(&b, p->text, p->n);
+		else
+			buf_printf(&b, "[%s: %s]",
+			    p->kind == PART_IMAGE ? "image" : "video", p->media);
+	}
+	*len = b.n;
+	return buf_steal(&b);
+}
+
+static bool
+blank(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isspace((unsigned char)s[i]))
+			return false;
+	return true;
+}
+
+/* Anthropic refuses text of nothing but white space, all refuse or ignore "". */
+static bool
+sayable(const struct reader *r, const char *s, size_t n)
+{
+	return r->wire == WIRE_ANTHROPIC ? !blank(s, n) : n > 0;
+}
+
+/* ---- names and ids ---- */
+
+static uint64_t
+fnv(const char *s)
+{
+	uint64_t h = 14695981039346656037u;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 1099511628211u;
+	return h;
+}
+
+static bool
+word(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || c == '-';
+}
+
+static bool
+all_word(const char *s)
+{
+	while (word(*s))
+		s++;
+	return !*s;
+}
+
+/* s in legal characters; a changed one is told apart by a hash of the original. */
+static char *
+legal(const char *s, size_t keep)
+{
+	struct buf b = BUF_INIT;
+
+	for (; *s && b.n < keep; s++)
+		buf_putc(&b, word(*s) ? *s : '_');
+	return buf_steal(&b);
+}
+
+char *
+wire_name(const char *name)
+{
+	char *safe, *s;
+
+	if (*name && strlen(name) <= 64 && all_word(name))
+		return xstrdup(name);
+	if (!*name)
+		return xstrdup("unknown");
+	safe = legal(name, 48);
+	s = xasprintf("%s_%08" PRIx32, safe, (uint32_t)fnv(name));
+	free(safe);
+	return s;
+}
+
+/* Claim an id: false if it is in use. */
+static bool
+claim(struct reader *r, const char *id)
+{
+	uint64_t h = fnv(id);
+
+	for (size_t i = 0; i < r->n_ids; i++)
+		if (r->ids[i] == h)
+			return false;
+	if (r->n_ids % 64 == 0)
+		r->ids = xrealloc(r->ids, (r->n_ids + 64) * sizeof *r->ids);
+	r->ids[r->n_ids++] = h;
+	return true;
+}
+
+/*
+ * The id of a call on this wire: Anthropic wants [a-zA-Z0-9_-]+, Responses at most 64
+ * bytes, both want it unique in the request.  The same history gives the same ids.
+ */
+static char *
+wire_id(struct reader *r, const char *id)
+{
+	bool ok = *id && strlen(id) <= ID_MAX &&
+	    (r->wire != WIRE_ANTHROPIC || all_word(id));
+	char *safe, *s;
+
+	if (ok && claim(r, id))
+		return xstrdup(id);
+	safe = legal(*id ? id : "call", 36);
+	s = xasprintf("%s_%08" PRIx32, safe, (uint32_t)fnv(id));
+	for (int k = 2; !claim(r, s); k++) {
+		free(s);
+		s = xasprintf("%s_%08" PRIx32 "_%d", safe, (uint32_t)fnv(id), k);
+	}
+	free(safe);
+	return s;
+}
+
+/* ---- content ---- */
+
+static void
+add_text(struct reader *r, struct part **parts, size_t *n, char *text,
+    size_t len)
+{
+	struct part *p;
+
+	if (!text || !sayable(r, text, len)) {
+		free(text);
+		return;
+	}
+	p = part_add(parts, n, PART_TEXT);
+	p->text = text;
+	p->n = len;
+}
+
+static void
+add_projection(struct part **parts, size_t *n, const char *what,
+    const char *media)
+{
+	struct part *p = part_add(parts, n, PART_TEXT);
+
+	p->text = xasprintf("[%s: %s]", what, media ? media : "unknown");
+	p->n = strlen(p->text);
+}
+
+/* Anthropic takes four types only (sheet 2.1). */
+static bool
+takes_image(const struct reader *r, const char *media)
+{
+	static const char *const types[] = { "image/jpeg", "image/png",
+		"image/gif", "image/webp" };
+
+	if (r->wire != WIRE_ANTHROPIC)
+		return true;
+	for (size_t i = 0; media && i < COUNT(types); i++)
+		if (!strcmp(media, types[i]))
+			return true;
+	return false;
+}
+
+static void
+add_blob(struct reader *r, struct part **parts, size_t *n, struct jtext block,
+    const char *media)
+{
+	char *id = json_get_str(block, "blob_id"), type[64] = "";
+	struct buf data = BUF_INIT;
+	struct part *p;
+
+	if (!r->rq->blob || !id) {
+		add_projection(parts, n, "image", media);
+	} else if (r->rq->blob(r->rq->blob_arg, id, &data, type) < 0) {
+		p = part_add(parts, n, PART_TEXT);
+		p->text = xasprintf("[image unavailable: %s]", id);
+		p->n = strlen(p->text);
+	} else if (!takes_image(r, type)) {
+		add_projection(parts, n, "image", type);
+	} else {
+		p = part_add(parts, n, PART_IMAGE);
+		p->media = xstrdup(type);
+		p->n = data.n;
+		p->text = buf_steal(&data);
+	}
+	buf_free(&data);
+	free(id);
+}
+
+static void
+add_media(struct reader *r, struct part **parts, size_t *n,
+    enum part_kind kind, struct jtext block)
+{
+	char *media = json_get_str(block, "media_type");
+	bool video = kind == PART_VIDEO;
+	struct part *p;
+
+	if (!video && json_str_is(json_get(block, "source"), "blob")) {
+		add_blob(r, parts, n, block, media);
+		free(media);
+	} else if (!media || !json_is(json_get(block, "data"), '"') ||
+	    (video ? r->wire != WIRE_GEMINI : !takes_image(r, media))) {
+		add_projection(parts, n, video ? "video" : "image", media);
+		free(media);
+	} else {
+		p = part_add(parts, n, kind);
+		p->media = media;
+		p->text = json_str(json_get(block, "data"), &p->n);
+	}
+}
+
+/* A string or an array of blocks (agent sheet 2.1). */
+static void
+read_content(struct reader *r, struct part **parts, size_t *n,
+    struct jtext content)
+{
+	struct jiter it;
+	size_t len;
+	char *s;
+
+	if (json_is(content, '"')) {
+		s = json_str(content, &len);
+		add_text(r, parts, n, s, len);
+		return;
+	}
+	if (!json_is(content, '['))
+		return;
+	for (it = json_iter(content); json_next(&it); ) {
+		struct jtext type = json_get(it.value, "type");
+
+		if (json_str_is(type, "text")) {
+			s = json_str(json_get(it.value, "text"), &len);
+			add_text(r, parts, n, s, len);
+		} else if (json_str_is(type, "image")) {
+			add_media(r, parts, n, PART_IMAGE, it.value);
+		} else if (json_str_is(type, "video")) {
+			add_media(r, parts, n, PART_VIDEO, it.value);
+		}
+	}
+}
+
+/* ---- assistant blocks ---- */
+
+/*
+ * The arguments as an object, which Anthropic and Gemini insist on.  Bad arguments
+ * were stored as a string: show the model what it had written.
+ */
+static char *
+object_args(struct jtext args)
+{
+	if (json_is(args, '{'))
+		return xstrndup(args.p, args.n);
+	if (!args.p || json_is(args, 'n'))
+		return xstrdup("{}");
+	return xasprintf("{\"invalid_arguments\":%.*s}", (int)args.n, args.p);
+}
+
+static void
+add_call(struct turn *t, struct jtext call)
+{
+	struct part *p = part_add(&t->parts, &t->n_parts, PART_CALL);
+	char *name = json_get_str(call, "name");
+
+	p->id = json_get_str(call, "id");
+	if (!p->id)
+		p->id = xstrdup("");
+	p->name = wire_name(name ? name : "");
+	p->args = object_args(json_get(call, "args"));
+	p->meta = json_get(call, "meta");
+	free(name);
+}
+
+/* Does this provider take that reasoning back? */
+static bool
+replayed(const struct reader *r, const struct part *p)
+{
+	switch (r->wire) {
+	case WIRE_ANTHROPIC:
+		return part_meta_is(p, "anthropic") ||
+		    part_meta_is(p, "anthropic_redacted") ||
+		    part_meta_is(p, "anthropic_compaction");
+	case WIRE_RESPONSES:
+		return r->replay && part_meta_is(p, "open_ai") &&
+		    json_is(json_get(p->meta, "encrypted_content"), '"');
+	default:
+		return false;
+	}
+}
+
+static void
+add_block(struct reader *r, struct turn *t, struct jtext block)
+{
+	struct jtext type = json_get(block, "block_type"),
+	    data = json_get(block, "data");
+	struct part p = { .meta = json_get(data, "meta") };
+	bool signed_;
+
+	if (json_str_is(type, "tool_use")) {
+		add_call(t, data);
+		return;
+	}
+	p.text = json_str(json_get(data, "text"), &p.n);
+	if (!p.text)
+		p.text = xstrdup("");
+	if (json_str_is(type, "text")) {
+		/* Gemini signs empty text, too (sheet 5.1). */
+		signed_ = r->wire == WIRE_GEMINI && part_meta_is(&p, "gemini");
+		p.kind = PART_TEXT;
+		if (!signed_ && !sayable(r, p.text, p.n))
+			goto skip;
+	} else if (json_str_is(type, "reasoning")) {
+		p.kind = PART_REASONING;
+		if (!replayed(r, &p))
+			goto skip;
+	} else {
+		goto skip;
+	}
+	*part_add(&t->parts, &t->n_parts, p.kind) = p;
+	return;
+skip:
+	free(p.text);
+}
+
+/*
+ * Reasoning at the end belongs to something that never came: Responses misses the
+ * "required following item", Anthropic refuses thinking as the last block.
+ */
+static void
+trim_reasoning(struct turn *t)
+{
+	while (t->n_parts) {
+		const struct part *p = &t->parts[t->n_parts - 1];
+
+		if (p->kind != PART_REASONING ||
+		    part_meta_is(p, "anthropic_compaction"))
+			return;
+		part_drop(t, t->n_parts - 1);
+	}
+}
+
+/* ---- messages ---- */
+
+static struct turn *
+turn_add(struct transcript *t, enum turn_role role)
+{
+	t->turns = xrealloc(t->turns, (t->n_turns + 1) * sizeof *t->turns);
+	t->turns[t->n_turns] = (struct turn){ .role = role };
+	return &t->turns[t->n_turns++];
+}
+
+static void
+turn_free(struct turn *t)
+{
+	for (size_t i = 0; i < t->n_parts; i++)
+		part_free(&t->parts[i]);
+	free(t->parts);
+}
+
+static void
+turn_drop_empty(struct transcript *t)
+{
+	if (t->n_turns && !t->turns[t->n_turns - 1].n_parts)
+		turn_free(&t->turns[--t->n_turns]);
+}
+
+static void
+read_system(struct reader *r, struct jtext m)
+{
+	size_t n;
+	char *s = json_str(json_get(m, "content"), &n);
+
+	if (s && n) {
+		if (r->system.n)
+			buf_puts(&r->system, "\n\n");
+		buf_put(&r->system, s, n);
+	}
+	free(s);
+}
+
+/* Agent sheet 2.3. */
+static void
+read_notice(struct reader *r, struct jtext m)
+{
+	static const struct { const char *kind, *prefix; } notices[] = {
+		{ "mcp_pending", "[SYSTEM NOTICE][MCP_PENDING]" },
+		{ "background_job", "[SYSTEM NOTICE][BG_JOB]" },
+		{ "tool_scope", "[SYSTEM NOTICE][TOOL_SCOPE]" },
+		{ "tool_scope_warning", "[SYSTEM NOTICE][TOOL_SCOPE][WARNING]" },
+	};
+	const char *prefix = "[SYSTEM NOTICE]";
+	struct turn *t = turn_add(r->t, TURN_USER);
+	struct buf b = BUF_INIT;
+	size_t n = 0;
+	char *body = json_str(json_get(m, "body"), &n);
+
+	for (size_t i = 0; i < COUNT(notices); i++)
+		if (json_str_is(json_get(m, "kind"), notices[i].kind))
+			prefix = notices[i].prefix;
+	buf_printf(&b, "%s ", prefix);
+	if (body)
+		buf_put(&b, body, n);
+	free(body);
+	n = b.n;
+	add_text(r, &t->parts, &t->n_parts, buf_steal(&b), n);
+}
+
+static void
+read_user(struct reader *r, struct jtext m)
+{
+	struct turn *t = turn_add(r->t, TURN_USER);
+
+	read_content(r, &t->parts, &t->n_parts, json_get(m, "content"));
+}
+
+static void
+read_assistant(struct reader *r, struct jtext m)
+{
+	struct turn *t = turn_add(r->t, TURN_ASSISTANT);
+	struct jiter it;
+
+	for (it = json_iter(json_get(m, "blocks")); json_next(&it); )
+		add_block(r, t, it.value);
+	trim_reasoning(t);
+}
+
+/* The older flat form: text, then calls. */
+static void
+read_legacy(struct reader *r, struct jtext m)
+{
+	struct turn *t = turn_add(r->t, TURN_ASSISTANT);
+	struct jiter it;
+
+	read_content(r, &t->parts, &t->n_parts, json_get(m, "content"));
+	for (it = json_iter(json_get(m, "tool_calls")); json_next(&it); )
+		add_call(t, it.value);
+}
+
+static void
+read_results(struct reader *r, struct jtext m)
+{
+	struct turn *t = turn_add(r->t, TURN_RESULTS);
+	struct jiter it;
+
+	for (it = json_iter(json_get(m, "results")); json_next(&it); ) {
+		struct part *p = part_add(&t->parts, &t->n_parts, PART_RESULT);
+
+		p->id = json_get_str(it.value, "tool_use_id");
+		if (!p->id)
+			p->id = xstrdup("");
+		p->is_error = json_get_bool(it.value, "is_error", false);
+		read_content(r, &p->parts, &p->n_parts,
+		    json_get(it.value, "content"));
+	}
+}
+
+static void
+read_message(struct reader *r, struct jtext m)
+{
+	static const struct {
+		const char *role;
+		void (*read)(struct reader *, struct jtext);
+	} roles[] = {
+		{ "user", read_user },
+		{ "block_assistant", read_assistant },
+		{ "tool_results", read_results },
+		{ "system", read_system },
+		{ "system_notice", read_notice },
+		{ "assistant", read_legacy },
+	};
+	struct jtext role = json_get(m, "role");
+
+	for (size_t i = 0; i < COUNT(roles); i++) {
+		if (json_str_is(role, roles[i].role)) {
+			roles[i].read(r, m);
+			break;
+		}
+	}
+	turn_drop_empty(r->t);
+}
+
+/* ---- repair ---- */
+
+/* The first result for this id among turns[from..to), taken out of its place. */
+static bool
+take_result(struct turn *turns, size_t from, size_t to, const char *id,
+    struct part *out)
+{
+	for (size_t i = from; i < to; i++) {
+		if (turns[i].role != TURN_RESULTS)
+			continue;
+		for (size_t k = 0; k < turns[i].n_parts; k++) {
+			struct part *p = &turns[i].parts[k];
+
+			if (!p->id || strcmp(p->id, id))
+				continue;
+			*out = *p;
+			*p = (struct part){ .kind = PART_RESULT };
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The results of the calls of `said`, looked for in turns[from..to). */
+static void
+answer_calls(struct reader *r, struct turn *said, struct turn *results,
+    struct turn *turns, size_t from, size_t to)
+{
+	for (size_t i = 0; i < said->n_parts; i++) {
+		struct part *call = &said->parts[i], *p;
+		char *id;
+
+		if (call->kind != PART_CALL)
+			continue;
+		p = part_add(&results->parts, &results->n_parts, PART_RESULT);
+		if (!take_result(turns, from, to, call->id, p)) {
+			p->is_error = true;
+			add_text(r, &p->parts, &p->n_parts,
+			    xstrdup(NO_RESULT), strlen(NO_RESULT));
+		}
+		id = wire_id(r, call->id);
+		free(call->id);
+		free(p->id);
+		call->id = id;
+		p->id = xstrdup(id);
+		p->name = xstrdup(call->name);
+	}
+}
+
+/* Put the results right behind their calls; what is left of the result turns goes. */
+static void
+pair(struct reader *r)
+{
+	struct turn *old = r->t->turns;
+	size_t n = r->t->n_turns;
+
+	r->t->turns = NULL;
+	r->t->n_turns = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct turn *t, results = { .role = TURN_RESULTS };
+		size_t to = i + 1;
+
+		if (old[i].role == TURN_RESULTS)
+			continue;
+		if (old[i].role == TURN_ASSISTANT) {
+			while (to < n && old[to].role != TURN_ASSISTANT)
+				to++;
+			answer_calls(r, &old[i], &results, old, i + 1, to);
+			/* Both Gemini and older Messages models want a user first. */
+			if (!r->t->n_turns) {
+				t = turn_add(r->t, TURN_USER);
+				add_text(r, &t->parts, &t->n_parts,
+				    xstrdup("[conversation continues]"), 24);
+			}
+		}
+		*turn_add(r->t, old[i].role) = old[i];
+		old[i].parts = NULL;
+		old[i].n_parts = 0;
+		if (results.n_parts)
+			*turn_add(r->t, TURN_RESULTS) = results;
+	}
+	for (size_t i = 0; i < n; i++)
+		turn_free(&old[i]);
+	free(old);
+}
+
+/* Providers sheet 1.5: refused before any I/O, except in chat style, which projects. */
+static int
+check_results(const struct reader *r)
+{
+	static const char *const names[] = {
+		[WIRE_ANTHROPIC] = "Anthropic", [WIRE_RESPONSES] = "OpenAI",
+		[WIRE_GEMINI] = "Gemini",
+	};
+	struct jiter it, in;
+
+	for (size_t i = 0; i < r->rq->n_messages && r->wire != WIRE_CHAT; i++)
+		for (it = json_iter(json_get(r->rq->messages[i], "results"));
+		    json_next(&it); ) {
+			in = json_iter(json_get(it.value, "content"));
+			while (json_next(&in))
+				if (json_str_is(json_get(in.value, "type"),
+				    "video"))
+					return err_set(r->e, E_INVALID_PARAMS,
+					    "video blocks are not supported in"
+					    " %s tool results", names[r->wire]);
+		}
+	return 0;
+}
+
+/* The cloud encrypted it, so only the cloud can read it: off elsewhere unless asked for. */
+static bool
+wants_replay(const struct model_request *rq, int flags)
+{
+	return !(flags & TRANSCRIPT_NO_REPLAY) &&
+	    json_get_bool(rq->params, "replay_reasoning",
+	    rq->target->provider == PROVIDER_OPENAI);
+}
+
+int
+transcript_read(struct transcript *t, const struct model_request *rq,
+    int flags, struct err *e)
+{
+	struct reader r = { .rq = rq, .wire = wire_of(rq->target), .t = t,
+	    .replay = wants_replay(rq, flags), .e = e };
+
+	*t = (struct transcript){ 0 };
+	if (check_results(&r) < 0)
+		return -1;
+	for (size_t i = 0; i < rq->n_messages; i++)
+		read_message(&r, rq->messages[i]);
+	pair(&r);
+	free(r.ids);
+	if (rq->system_extra && *rq->system_extra)
+		buf_printf(&r.system, "%s%s", r.system.n ? "\n\n" : "",
+		    rq->system_extra);
+	if (r.system.n)
+		t->system = buf_steal(&r.system);
+	if (t->n_turns)
+		return 0;
+	transcript_free(t);
+	return err_set(e, E_INVALID_PARAMS,
+	    "nothing to send: the transcript has no message for the model");
+}
+
+void
+transcript_free(struct transcript *t)
+{
+	for (size_t i = 0; i < t->n_turns; i++)
+		turn_free(&t->turns[i]);
+	free(t->turns);
+	free(t->system);
+	*t = (struct transcript){ 0 };
+}
