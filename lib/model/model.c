@@ -522,8 +522,7 @@ model_call(struct model *m, const struct model_request *rq,
 		return answer_ok(w, reply);
 	if (!rq->target->base_url)
 		return fault_set(me, FAULT_INVALID_REQUEST,
-		    "no address is known for the provider %s",
-		    provider_name(rq->target->provider));
+		    "no address is known for the model %s", rq->target->id);
 	if (!key_ok(rq->target->key))
 		return fault_set(me, FAULT_AUTH,
 		    "the API key holds a control character");
