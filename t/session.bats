@@ -304,6 +304,22 @@ queue queued'
 	create --label =b|expected key=value
 	create --label role=x|reserved
 	create extra|usage
+	create --tools all|--tools: want safe
+	create --provider acme|--provider: want anthropic
+	create --model ''|--model: want
+	create --max-tokens 0|--max-tokens
+	create --max-tokens 1e9|--max-tokens
+	create --max-tokens 4294967296|max_tokens
+	create --param nope|expected KEY=VALUE
+	create --params-json [1]|must be a JSON object
+	create --params-json {|Invalid --params-json
+	create --schema /no/such|Failed to read schema file
+	create --schema '{"type":3}'|schema
+	create --sandbox maybe|sandbox
+	export --format xml last|--format: want
+	export|usage
+	import|usage
+	import /dev/null|/dev/null
 	input last --mode fast x|--mode
 	input last ''|text: empty
 	input last --key '' x|--key: empty
@@ -406,4 +422,97 @@ queue queued'
 	[ "$status" -eq 0 ]
 	run rkat-session --version
 	[ "$status" -eq 0 ]
+}
+
+@test "create keeps what it was asked for" {
+	S=$(rkat-session create --model gpt-5.2 --system "You are X." --tools workspace --label a=b \
+	    --params-json '{"a":1,"b":2e400}' --param a=x --instructions one --instructions two \
+	    --schema '{"type":"object"}' --max-tokens 77 --sandbox strict)
+	same "$(db "SELECT json_extract(meta, '$.provider', '$.max_tokens', '$.tooling.shell', '$.tooling.memory', '$.provider_params.a') FROM sessions")" \
+	    '["open_a_i",77,"enable","disable","x"]'
+	has "$(db 'SELECT meta FROM sessions')" '"provider_params":{"b":2e400,"a":"x"}'
+	same "$(db "SELECT json_extract(build, '$.system_prompt', '$.additional_instructions') FROM sessions")" \
+	    '["You are X.",["one","two"]]'
+	same "$(rkat-session show --json "$S" | jq -r '.model + " " + .provider')" "gpt-5.2 openai"
+	same "$(rkat-session create --json | jq -r 'keys | join(",")')" session_id
+}
+
+# A session with every kind of message and an image in the blob store.
+rich() {
+	new_session --label a=b --system "You are X."
+	H=$(printf 'image/png\0aGk=' | sha256sum | cut -c1-64)
+	mkdir -p "$(realm_dir)/blobs/${H:0:2}"
+	printf '{"media_type":"image/png","data":"aGk="}' >"$(realm_dir)/blobs/${H:0:2}/$H.json"
+	say "$S" '{"role":"system","content":"You are X."}'
+	say "$S" "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"look\"},{\"type\":\"image\",\"media_type\":\"image/png\",\"source\":\"blob\",\"blob_id\":\"sha256:$H\"}]}"
+	say "$S" '{"role":"block_assistant","blocks":[{"block_type":"tool_use","data":{"id":"t1","name":"shell","args":{"n":9007199254740993,"type":"image","source":"blob","blob_id":"x"}}}],"stop_reason":"tool_use"}'
+	say "$S" '{"role":"tool_results","results":[{"tool_use_id":"t1","content":"ok","is_error":false}]}'
+	say "$S" '{"role":"block_assistant","blocks":[{"block_type":"text","data":{"text":"done"}}],"stop_reason":"end_turn"}'
+}
+
+@test "export and import carry a session whole into another realm" {
+	rich
+	rkat-session export "$S" >doc.json
+	same "$(jq -r '.messages[1].content[1] | .source + " " + .data' doc.json)" "inline aGk="
+	has "$(cat doc.json)" '"n":9007199254740993'
+	same "$(jq -c '.metadata.session_labels' doc.json)" '{"a":"b"}'
+	I=$(rkat-session -r other import --keep-id doc.json)
+	same "$I" "$S"
+	rkat-session -r other export "$S" >again.json
+	cmp doc.json again.json
+	same "$(rkat-session -r other history "$S")" "$(rkat-session history "$S")"
+	N=$(rkat-session import - <doc.json)
+	[ "$N" != "$S" ]
+	same "$(rkat-session history "$N")" "$(rkat-session history "$S")"
+	run rkat-session import --keep-id doc.json
+	[ "$status" -eq 1 ]
+	has "$output" "session exists: $S"
+}
+
+@test "import refuses what is no session, by its place, and leaves nothing" {
+	rich
+	rkat-session export "$S" >doc.json
+	before=$(db 'SELECT count(*) FROM sessions'; db 'SELECT count(*) FROM messages')
+	while IFS='|' read -r edit what; do
+		jq "$edit" doc.json >bad.json
+		run rkat-session import bad.json
+		[ "$status" -eq 2 ] || { echo "$edit: $status $output"; return 1; }
+		has "$output" "$what"
+	done <<-'END'
+	.version = 2|/version: want 1
+	.id = "x"|/id: want a UUID
+	.messages = 3|/messages: want an array
+	.messages[0] = 3|/messages/0: want an object
+	.messages[1].role = "boss"|/messages/1/role: unknown: "boss"
+	.messages[1].content[0].type = "smell"|/messages/1/content/0/type: unknown
+	.messages[1].content[1].data = null|/messages/1/content/1/data: want a string
+	.messages[1].content = 3|/messages/1/content: want a string or an array
+	.messages[2].blocks[0].data.id = 3|/messages/2/blocks/0/data/id: want a string
+	.messages[3].results[0].tool_use_id = "t2"|/messages/3: result for 't2'
+	.messages[3].results[0].is_error = "no"|/messages/3/results/0/is_error
+	.messages[4].stop_reason = null|/messages/4/stop_reason: want a string
+	.messages[4] = .messages[0]|/messages/4: a system message is only ever the first
+	.usage.input_tokens = -1|/usage/input_tokens
+	.usage.cache_read_tokens = "x"|/usage/cache_read_tokens
+	.created_at = "today"|/created_at
+	.metadata.session_labels.a = 1|/metadata/session_labels
+	.metadata.session_metadata = []|/metadata/session_metadata
+	.metadata = 1|/metadata
+	END
+	printf '{"id":' >bad.json
+	run rkat-session import bad.json
+	[ "$status" -eq 2 ]
+	has "$output" bad.json
+	same "$(db 'SELECT count(*) FROM sessions'; db 'SELECT count(*) FROM messages')" "$before"
+}
+
+@test "export --format gives the body for each provider" {
+	rich
+	same "$(rkat-session export "$S" --format anthropic | jq -r '.messages[0].content[1].source.data')" aGk=
+	has "$(rkat-session export "$S" --format openai | jq -c .input)" '"function_call_output"'
+	has "$(rkat-session export "$S" --format chat | jq -c .messages)" '"tool_call_id":"t1"'
+	has "$(rkat-session export "$S" --format gemini | jq -c .contents)" '"functionResponse"'
+	for f in anthropic openai chat gemini; do
+		has "$(rkat-session export "$S" --format "$f")" 9007199254740993
+	done
 }

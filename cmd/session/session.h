@@ -32,6 +32,8 @@ VERB(verb_history);
 VERB(verb_delete);
 VERB(verb_interrupt);
 VERB(verb_events);
+VERB(verb_export);
+VERB(verb_import);
 VERB(verb_context);
 VERB(verb_input);
 VERB(verb_inputs);

@@ -206,11 +206,12 @@ put_model(struct buf *b, const char *meta)
 	struct jtext v = json_text(meta);
 	char *model = json_get_str(v, "model");
 	char *provider = json_get_str(v, "provider");
-	bool openai = provider && !strcmp(provider, "open_a_i");
+	enum provider p = PROVIDER_OTHER;
 
+	if (provider)
+		provider_parse(provider, &p);
 	jput_kcstr(b, "model", model ? model : "unknown");
-	jput_kcstr(b, "provider", openai ? "openai" : provider ? provider :
-	    "other");
+	jput_kcstr(b, "provider", provider_name(p));
 	free(model);
 	free(provider);
 }

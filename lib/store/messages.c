@@ -123,3 +123,30 @@ messages_rebase(struct db *db, const char *session, struct err *e)
 	return db_run(db, e, "UPDATE sessions SET base = total WHERE id = ?1",
 	    "s", session) < 0 ? -1 : 0;
 }
+
+static int
+restore(struct db *db, struct session *in, const struct messages *m,
+    struct err *e)
+{
+	int64_t updated = in->updated_ms;
+
+	if (session_create(db, in, e) < 0)
+		return -1;
+	for (size_t i = 0; i < m->n; i++)
+		if (messages_append(db, in->id, m->v[i].p, m->v[i].n, NULL,
+		    e) < 0)
+			return -1;
+	return updated ? db_run(db, e, "UPDATE sessions SET updated_ms = ?2"
+	    " WHERE id = ?1", "si", in->id, updated) : 0;
+}
+
+int
+session_restore(struct db *db, struct session *in, const struct messages *m,
+    struct err *e)
+{
+	bool own;
+
+	if (db_enter(db, &own, e) < 0)
+		return -1;
+	return db_leave(db, own, restore(db, in, m, e), e) < 0 ? -1 : 0;
+}

@@ -99,4 +99,11 @@ int messages_append(struct db *db, const char *session, const char *raw,
  */
 int messages_rebase(struct db *db, const char *session, struct err *e);
 
+/*
+ * session_create and the whole transcript in one transaction; in->updated_ms stays
+ * as given if it was.
+ */
+int session_restore(struct db *db, struct session *in,
+    const struct messages *m, struct err *e);
+
 #endif
