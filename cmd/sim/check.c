@@ -1,3 +1,4 @@
+#include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,40 +57,51 @@ unknown_key(struct jtext obj, const char *known)
 	return JTEXT_NONE;
 }
 
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
 bool
 ids_has(const struct ids *s, const char *id)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (!strcmp(s->v[i], id))
-			return true;
-	return false;
+	return tfind(id, &s->root, by_text) != NULL;
 }
 
 void
 ids_add(struct ids *s, const char *id)
 {
-	s->v = xrealloc(s->v, (s->n + 1) * sizeof *s->v);
-	s->v[s->n++] = xstrdup(id);
+	if (ids_has(s, id))
+		return;
+	tsearch(xstrdup(id), &s->root, by_text);
+	s->n++;
 }
 
 bool
 ids_take(struct ids *s, const char *id)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (!strcmp(s->v[i], id)) {
-			free(s->v[i]);
-			s->v[i] = s->v[--s->n];
-			return true;
-		}
-	return false;
+	char **found = tfind(id, &s->root, by_text);
+	char *key = found ? *found : NULL;
+
+	if (!key)
+		return false;
+	tdelete(id, &s->root, by_text);
+	free(key);
+	s->n--;
+	return true;
+}
+
+const char *
+ids_any(const struct ids *s)
+{
+	return *(char *const *)s->root;
 }
 
 void
 ids_clear(struct ids *s)
 {
-	for (size_t i = 0; i < s->n; i++)
-		free(s->v[i]);
-	free(s->v);
+	tdestroy(s->root, free);
 	*s = (struct ids){ .n = 0 };
 }
 

@@ -27,14 +27,15 @@ int refuse_param(struct refusal *r, const char *code, const char *param,
 struct jtext unknown_key(struct jtext obj, const char *known);
 bool in_words(struct jtext word, const char *words);	/* a string of that list? */
 
-/* Sets of call ids, small. */
+/* Sets of call ids; quick also when a request brings a million. */
 struct ids {
-	char **v;
+	void *root;		/* of tsearch(3) */
 	size_t n;
 };
 bool ids_has(const struct ids *s, const char *id);
 void ids_add(struct ids *s, const char *id);
 bool ids_take(struct ids *s, const char *id);	/* remove; false if it was not in */
+const char *ids_any(const struct ids *s);	/* one of them; there must be one */
 void ids_clear(struct ids *s);
 
 int check_anthropic(const struct request *rq, struct refusal *r);

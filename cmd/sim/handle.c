@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "sim/answer.h"
 #include "sim/check.h"
+#include "sim/record.h"
 #include "sim/sim.h"
 
 /* ---- header lines ---- */
@@ -153,8 +154,12 @@ sim_reply(struct conn *c, struct request *rq, const struct reply *r)
 		request_free(rq);
 		return;
 	}
-	put_fields(&head, rq, type);
-	buf_puts(&head, "cache-control: no-cache\r\n");
+	if (r->raw) {	/* the script says everything */
+		buf_printf(&head, "content-type: %s\r\n", type);
+	} else {
+		put_fields(&head, rq, type);
+		buf_puts(&head, "cache-control: no-cache\r\n");
+	}
 	buf_put(&head, buf_str(&r->fields), r->fields.n);
 	j = xcalloc(1, sizeof *j);
 	j->rq = *rq;
@@ -267,6 +272,24 @@ by_script(struct sim *s, struct conn *c, struct request *rq)
 	request_free(rq);
 }
 
+static void
+by_replay(struct sim *s, struct conn *c, struct request *rq)
+{
+	struct failure f = { .status = 400 };
+	char *why = NULL;
+	const struct reply *reply = replay_find(s->replay, rq, &why);
+
+	log_request(s, rq, 0);
+	if (reply) {
+		sim_reply(c, rq, reply);
+		return;
+	}
+	f.message = why;
+	sim_fail(c, rq, &f);
+	request_free(rq);
+	free(why);
+}
+
 static int
 check(const struct sim *s, const struct request *rq, struct refusal *r)
 {
@@ -290,6 +313,15 @@ sim_handle(void *arg, struct conn *c, struct http_request *http)
 	request_read(&rq, http, ++s->n);
 	if (handle_other(s, c, &rq)) {
 		request_free(&rq);
+		return;
+	}
+	if (s->recorder) {
+		log_request(s, &rq, 0);
+		recorder_handle(s->recorder, c, &rq);
+		return;
+	}
+	if (s->replay) {
+		by_replay(s, c, &rq);
 		return;
 	}
 	if (check(s, &rq, &r) < 0) {

@@ -12,11 +12,14 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/util.h"
+#include "sim/record.h"
 #include "sim/sim.h"
 
 static const char synopsis[] =
     "usage: rkat-sim [options] script FILE\n"
-    "       rkat-sim [options] echo\n";
+    "       rkat-sim [options] echo\n"
+    "       rkat-sim [options] record --upstream URL DIR\n"
+    "       rkat-sim [options] replay DIR\n";
 
 static const char help[] =
     "A stand-in model server on loopback: Anthropic Messages, OpenAI Responses,\n"
@@ -24,6 +27,8 @@ static const char help[] =
     "\n"
     "  script FILE             answer by the rules of a script\n"
     "  echo                    answer what was said\n"
+    "  record --upstream URL DIR   pass on to a real server, keep the exchanges\n"
+    "  replay DIR              answer with the exchanges that were kept\n"
     "\n"
     "  --host ADDR             listen there (127.0.0.1)\n"
     "  --port N                listen on that port; 0 takes a free one (4010)\n"
@@ -41,7 +46,7 @@ static const char echo_rules[] =
     "{\"reply\":{\"text\":\"You said: {{user}}\"}}\n";
 
 struct options {
-	const char *host, *ready, *log;
+	const char *host, *ready, *log, *upstream;
 	int64_t port, timeout_ms;
 };
 
@@ -68,7 +73,7 @@ number(const char *option, const char *s, int64_t min, int64_t max,
 }
 
 enum { O_HOST = 1, O_PORT, O_READY, O_LOG, O_LATENCY, O_CHUNK, O_TIMEOUT,
-	O_LAX, O_HELP, O_VERSION };
+	O_LAX, O_UPSTREAM, O_HELP, O_VERSION };
 
 static const struct option options[] = {
 	{ "host", required_argument, NULL, O_HOST },
@@ -79,6 +84,7 @@ static const struct option options[] = {
 	{ "chunk", required_argument, NULL, O_CHUNK },
 	{ "timeout", required_argument, NULL, O_TIMEOUT },
 	{ "lax", no_argument, NULL, O_LAX },
+	{ "upstream", required_argument, NULL, O_UPSTREAM },
 	{ "help", no_argument, NULL, O_HELP },
 	{ "version", no_argument, NULL, O_VERSION },
 	{ NULL, 0, NULL, 0 }
@@ -104,6 +110,7 @@ parse_options(int argc, char *argv[], struct options *o, struct sim *s)
 		case O_CHUNK: n = &s->defaults.chunk; max = INT32_MAX; break;
 		case O_TIMEOUT: n = &o->timeout_ms; break;
 		case O_LAX: s->lax = true; break;
+		case O_UPSTREAM: o->upstream = optarg; break;
 		case O_HELP: printf("%s\n%s", synopsis, help); return 0;
 		case O_VERSION: printf("rkat-sim %s\n", RKAT_VERSION); return 0;
 		default: return usage();
@@ -115,18 +122,40 @@ parse_options(int argc, char *argv[], struct options *o, struct sim *s)
 	return -1;
 }
 
-/* script FILE | echo; 1 is a usage error. */
+/* 1 is a usage error. */
 static int
-set_mode(int argc, char *argv[], struct sim *s, struct err *e)
+set_mode(int argc, char *argv[], const struct options *o, struct sim *s,
+    struct err *e)
 {
 	const char *mode = argc > 0 ? argv[0] : "";
 
+	if (!strcmp(mode, "record") && argc == 2 && o->upstream)
+		return (s->recorder = recorder_open(s->base, o->upstream,
+		    argv[1], e)) ? 0 : -1;
+	if (o->upstream)
+		return 1;
+	if (!strcmp(mode, "replay") && argc == 2)
+		return (s->replay = replay_open(argv[1], &s->defaults, e)) ? 0 : -1;
 	if (!strcmp(mode, "script") && argc == 2)
 		return script_load(&s->script, argv[1], &s->defaults, e);
 	if (!strcmp(mode, "echo") && argc == 1)
 		return script_parse(&s->script, echo_rules,
 		    sizeof echo_rules - 1, "echo", &s->defaults, e);
 	return 1;
+}
+
+/* A recorder hands requests on with their keys: not for the neighbours. */
+static int
+check_host(const struct options *o, const struct sim *s, struct err *e)
+{
+	if (!strcmp(o->host, "localhost") || !strncmp(o->host, "127.", 4) ||
+	    !strcmp(o->host, "::1"))
+		return 0;
+	if (s->recorder)
+		return err_set(e, E_INVALID_PARAMS,
+		    "--host %s: record listens on loopback only", o->host);
+	warn("--host %s: everybody who can reach it can use it", o->host);
+	return 0;
 }
 
 static int
@@ -215,11 +244,13 @@ main(int argc, char *argv[])
 	signal(SIGPIPE, SIG_IGN);
 	raise_limit();
 	s.base = event_base_new();
-	rc = set_mode(argc - optind, argv + optind, &s, &e);
+	rc = set_mode(argc - optind, argv + optind, &o, &s, &e);
 	if (rc > 0) {
 		rc = usage();
 		goto done;
 	}
+	if (rc == 0)
+		rc = check_host(&o, &s, &e);
 	if (rc == 0 && o.log && (s.log = open_log(o.log, &e)) < 0)
 		rc = -1;
 	if (rc == 0)
@@ -227,6 +258,8 @@ main(int argc, char *argv[])
 	if (rc < 0)
 		rc = err_report(prog, &e);
 done:
+	recorder_close(s.recorder);
+	replay_close(s.replay);
 	script_free(&s.script);
 	if (s.log > STDOUT_FILENO)
 		close(s.log);
