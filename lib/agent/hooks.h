@@ -8,14 +8,12 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/loop.h"
-#include "store/realm.h"
 
 struct config;
 
 /*
  * Hooks: programs and HTTP end points that watch, guard or rewrite a run.  Source:
- * agent sheet 13.  Runtimes "command" and "http" (the latter through a fetch function,
- * so that this file needs no HTTP library).
+ * agent sheet 13.  Runtimes "command" and "http", both in a child process.
  */
 enum hook_point { HOOK_RUN_STARTED, HOOK_PRE_LLM_REQUEST, HOOK_POST_LLM_RESPONSE,
 	HOOK_PRE_TOOL_EXECUTION, HOOK_POST_TOOL_EXECUTION, HOOK_TURN_BOUNDARY,
@@ -26,8 +24,7 @@ struct hooks;
 
 struct hooks_env {
 	struct loop *loop;
-	const struct config *config;		/* realm layer entries and the scalars */
-	const struct realm *realm;		/* project and user files */
+	const struct config *config;		/* "hooks": the entries of all layers, and the scalars */
 	struct jtext override;			/* {"entries":[],"disable":[]} or JTEXT_NONE */
 	const char *cwd;
 	void (*emit)(void *arg, const char *payload, size_t n);	/* an event's payload */
@@ -37,7 +34,9 @@ struct hooks_env {
 
 /* *h is NULL (and 0 returned) when there are no entries at all.  -1: E_INVALID_PARAMS "Hook configuration invalid: ..". */
 int hooks_new(struct hooks **h, const struct hooks_env *env, struct err *e);
-void hooks_free(struct hooks *h);	/* ends background hooks; NULL is fine */
+/* Background hooks get up to 2 s to end, then they are killed; at once if cancelled.  NULL is fine. */
+void hooks_free(struct hooks *h);
+/* Is there something to do at this point: a hook, or a patch to publish? */
 bool hooks_any(const struct hooks *h, enum hook_point p);
 
 struct hook_outcome {
@@ -63,11 +62,5 @@ void hooks_fire(struct hooks *h, enum hook_point p,
 /* "Hook denied at PreLlmRequest: PolicyViolation - no" */
 void hook_denied_text(const struct hook_outcome *o, enum hook_point p,
     struct err *e);
-
-/* How an http hook is called: POST and the like, whole answer; set once by a program that has an HTTP client. */
-typedef int hook_http(void *arg, const char *method, const char *url,
-    struct jtext headers, const char *body, size_t n, int64_t timeout_ms,
-    int *status, struct buf *answer, struct err *e);
-void hooks_http(struct hooks *h, hook_http *fn, void *arg);
 
 #endif
