@@ -117,7 +117,6 @@ open_hooks(struct agent *a, struct err *e)
 	struct hooks_env env = {
 		.loop = a->env.loop,
 		.config = &a->config,
-		.realm = a->realm,
 		.override = json_get(json_text(a->s.build), "hooks_override"),
 		.emit = hook_says,
 		.arg = a,
@@ -217,7 +216,6 @@ tool_setup(struct agent *a)
 	a->tool_env = (struct tool_env){
 		.loop = a->env.loop,
 		.db = a->env.db,
-		.realm = a->realm,
 		.config = &a->config,
 		.session = a->s.id,
 		.root = a->realm->context_root,

@@ -148,3 +148,72 @@ TEST(an_answer_under_the_schema_name_is_unwrapped)
 	STR_IS(read_answer(declared, "{\"advice\":{\"a\":1}}"),
 	    "{\"advice\":{\"a\":1}}");
 }
+
+/* What is sent, and behind a space the warnings; or the error. */
+static const char *
+lower(const char *schema, enum provider p)
+{
+	static struct buf b;
+	struct buf warnings = BUF_INIT, wrapper = BUF_INIT;
+	struct err e = ERR_NONE;
+
+	buf_trunc(&b, 0);
+	if (output_wrap(json_text(schema), &wrapper, &e) < 0 ||
+	    output_lower(json_slice(wrapper.p, wrapper.n), p, &b, &warnings,
+	    &e) < 0) {
+		buf_trunc(&b, 0);
+		buf_printf(&b, "! %s", e.text);
+	} else if (warnings.n) {
+		buf_printf(&b, " %s", warnings.p);
+	}
+	buf_free(&warnings);
+	buf_free(&wrapper);
+	return b.p;
+}
+
+TEST(anthropic_gets_closed_objects_and_constraints_as_words)
+{
+	STR_IS(lower("{\"type\":\"object\",\"properties\":{\"n\":{\"type\":"
+	    "\"integer\",\"minimum\":1,\"maximum\":10}},\"required\":[]}",
+	    PROVIDER_ANTHROPIC),
+	    "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\","
+	    "\"description\":\"{minimum: 1, maximum: 10}\"}},\"required\":[],"
+	    "\"additionalProperties\":false}");
+}
+
+TEST(openai_falls_back_from_strict_with_a_warning)
+{
+	STR_IS(lower("{\"type\":\"object\"}", PROVIDER_OPENAI),
+	    "{\"type\":\"object\",\"properties\":{},\"required\":[]}");
+	STR_IS(lower("{\"schema\":{\"type\":\"object\",\"properties\":{\"a\":"
+	    "{\"type\":\"string\"}},\"required\":[\"a\"]},\"strict\":true}",
+	    PROVIDER_OPENAI),
+	    "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},"
+	    "\"required\":[\"a\"],\"additionalProperties\":false}");
+	STR_IS(lower("{\"schema\":{\"type\":\"object\",\"properties\":{\"a\":"
+	    "{}},\"required\":[]},\"strict\":true}", PROVIDER_OPENAI),
+	    "{\"type\":\"object\",\"properties\":{\"a\":{}},\"required\":[]}"
+	    " [{\"provider\":\"openai\",\"path\":\"\",\"message\":\"The schema"
+	    " is outside of what strict mode accepts; it is sent with strict"
+	    " false\"}]");
+}
+
+TEST(gemini_warns_of_keywords_with_their_path)
+{
+	static const char schema[] = "{\"type\":\"object\",\"properties\":{"
+	    "\"pattern\":{\"type\":\"string\",\"pattern\":\"a\"},\"a/b\":{"
+	    "\"anyOf\":[{\"minLength\":1}]}},\"required\":[],"
+	    "\"default\":{\"pattern\":1}}";
+	char all[600];
+
+	snprintf(all, sizeof all, "%s [{\"provider\":\"gemini\",\"path\":"
+	    "\"/properties/pattern/pattern\",\"message\":\"Keyword 'pattern'"
+	    " may be ignored by Gemini responseJsonSchema\"},{\"provider\":"
+	    "\"gemini\",\"path\":\"/properties/a~1b/anyOf/0/minLength\","
+	    "\"message\":\"Keyword 'minLength' may be ignored by Gemini"
+	    " responseJsonSchema\"}]", schema);
+	STR_IS(lower(schema, PROVIDER_GEMINI), all);
+	STR_IS(lower("{\"schema\":{\"pattern\":\"a\"},\"compat\":\"strict\"}",
+	    PROVIDER_GEMINI), "! /pattern: Keyword 'pattern' may be ignored by"
+	    " Gemini responseJsonSchema (compat is strict)");
+}
