@@ -41,6 +41,8 @@ BINS   := $(if $(wildcard cmd/rkat.c),$(B)/bin/rkat) $(CMD_NAMES:%=$(B)/bin/rkat
 CMD_C  := $(wildcard cmd/*.c cmd/*/*.c)
 UNIT_C := $(wildcard t/unit/*.c)
 UNITS  := $(UNIT_C:t/unit/%.c=$(B)/t/%)
+BENCH_C := $(wildcard t/bench/*.c)
+BENCHES := $(BENCH_C:t/bench/%.c=$(B)/t/bench/%)
 FUZZ_C := $(wildcard t/fuzz/*.c)
 
 .PHONY: all
@@ -88,6 +90,9 @@ $(foreach c,$(CMD_NAMES),$(eval $(call COMMAND,$(c))))
 $(B)/t/%: $(B)/t/unit/%.o $(B)/librkat.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBS_ALL) $(L_EVENT)
+$(B)/t/bench/%: $(B)/t/bench/%.o $(B)/librkat.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBS_ALL)
 .SECONDARY:
 
 # ---- set-up: what a bare Debian 12 lacks is installed by name ----
@@ -118,8 +123,9 @@ run: deps
 
 # ---- tests ----
 
-.PHONY: units test quick check lint asan valgrind bench soak
+.PHONY: units benches test quick check lint asan valgrind bench soak
 units: all $(UNITS)
+benches: all $(BENCHES)
 
 # Everything but the long ones; the last line is `N passed, N failed`.
 test: test-deps
@@ -139,7 +145,7 @@ lint:
 valgrind: units
 	@B="$(abspath $(B))" sh t/valgrind
 bench: test-deps
-	@$(MAKE) --no-print-directory -s -j2 units
+	@$(MAKE) --no-print-directory -s -j2 benches
 	@B="$(abspath $(B))" sh t/bench/run
 soak: check-deps
 	@$(MAKE) --no-print-directory -s -j2 units
@@ -167,4 +173,4 @@ uninstall:
 clean:
 	rm -rf build
 
--include $(LIB_O:.o=.d) $(CMD_C:%.c=$(B)/%.d) $(UNIT_C:%.c=$(B)/%.d)
+-include $(LIB_O:.o=.d) $(CMD_C:%.c=$(B)/%.d) $(UNIT_C:%.c=$(B)/%.d) $(BENCH_C:%.c=$(B)/%.d)
