@@ -14,10 +14,18 @@
 #define BUSY_LIMIT_MS 60000
 #define BUSY_SLEEP_MS 40.0
 
+/* Statements of db_run that stay prepared: preparing costs more than running most of them. */
+#define KEPT_MAX 32
+
 struct db {
 	sqlite3 *h;
 	const struct realm *realm;
 	int64_t busy_since;
+	struct kept {
+		const char *sql;	/* known by its address: always a constant */
+		sqlite3_stmt *st;
+	} kept[KEPT_MAX];
+	size_t n_kept;
 };
 
 static void
@@ -105,31 +113,24 @@ bind(sqlite3_stmt *st, const char *types, va_list ap)
 	return rc;
 }
 
-static sqlite3_stmt *
-vquery(struct db *db, struct err *e, const char *sql, const char *types,
-    va_list ap)
-{
-	sqlite3_stmt *st = NULL;
-
-	if (sqlite3_prepare_v2(db->h, sql, -1, &st, NULL) != SQLITE_OK ||
-	    bind(st, types, ap) != SQLITE_OK) {
-		db_fail(db, e);
-		sqlite3_finalize(st);
-		return NULL;
-	}
-	return st;
-}
-
 sqlite3_stmt *
 db_query(struct db *db, struct err *e, const char *sql, const char *types, ...)
 {
-	sqlite3_stmt *st;
+	sqlite3_stmt *st = NULL;
 	va_list ap;
+	int rc;
 
-	va_start(ap, types);
-	st = vquery(db, e, sql, types, ap);
-	va_end(ap);
-	return st;
+	rc = sqlite3_prepare_v2(db->h, sql, -1, &st, NULL);
+	if (rc == SQLITE_OK) {
+		va_start(ap, types);
+		rc = bind(st, types, ap);
+		va_end(ap);
+	}
+	if (rc == SQLITE_OK)
+		return st;
+	db_fail(db, e);
+	sqlite3_finalize(st);
+	return NULL;
 }
 
 int
@@ -144,23 +145,48 @@ db_step(struct db *db, sqlite3_stmt *st, struct err *e)
 	return db_fail(db, e);
 }
 
+/* The statement of sql, prepared now or before; *kept says who finalizes it. */
+static sqlite3_stmt *
+prepared(struct db *db, const char *sql, bool *kept, struct err *e)
+{
+	sqlite3_stmt *st = NULL;
+
+	*kept = true;
+	for (size_t i = 0; i < db->n_kept; i++)
+		if (db->kept[i].sql == sql)
+			return db->kept[i].st;
+	if (sqlite3_prepare_v2(db->h, sql, -1, &st, NULL) != SQLITE_OK) {
+		db_fail(db, e);
+		return NULL;
+	}
+	*kept = db->n_kept < KEPT_MAX;
+	if (*kept)
+		db->kept[db->n_kept++] = (struct kept){ sql, st };
+	return st;
+}
+
 int
 db_run(struct db *db, struct err *e, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *st;
 	va_list ap;
+	bool kept;
 	int rc;
 
-	va_start(ap, types);
-	st = vquery(db, e, sql, types, ap);
-	va_end(ap);
+	st = prepared(db, sql, &kept, e);
 	if (!st)
 		return -1;
-	while ((rc = db_step(db, st, e)) > 0)
-		;
+	va_start(ap, types);
+	rc = bind(st, types, ap) == SQLITE_OK ? 0 : db_fail(db, e);
+	va_end(ap);
+	while (rc == 0 && (rc = db_step(db, st, e)) > 0)
+		rc = 0;
 	if (rc == 0)
 		rc = sqlite3_changes(db->h);
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+	if (!kept)
+		sqlite3_finalize(st);
 	return rc;
 }
 
@@ -180,17 +206,23 @@ db_text(sqlite3_stmt *st, int col)
 	return p ? xstrndup(p, (size_t)sqlite3_column_bytes(st, col)) : NULL;
 }
 
+int64_t
+db_rowid(struct db *db)
+{
+	return sqlite3_last_insert_rowid(db->h);
+}
+
 int
 db_begin(struct db *db, struct err *e)
 {
-	return db_exec(db, "BEGIN IMMEDIATE", e);
+	return db_run(db, e, "BEGIN IMMEDIATE", "") < 0 ? -1 : 0;
 }
 
 int
 db_commit(struct db *db, struct err *e)
 {
 	crash_point("commit.before");
-	if (db_exec(db, "COMMIT", e) < 0) {
+	if (db_run(db, e, "COMMIT", "") < 0) {
 		db_rollback(db);
 		return -1;
 	}
@@ -345,6 +377,8 @@ db_close(struct db *db)
 	if (!db)
 		return;
 	db_rollback(db);
+	for (size_t i = 0; i < db->n_kept; i++)
+		sqlite3_finalize(db->kept[i].st);
 	sqlite3_close_v2(db->h);
 	free(db);
 }

@@ -31,18 +31,6 @@ find_first(struct db *db, struct input *in, struct err *e)
 }
 
 static int
-last_seq(struct db *db, int64_t *seq, struct err *e)
-{
-	sqlite3_stmt *st = db_query(db, e, "SELECT last_insert_rowid()", "");
-	int rc = st ? db_step(db, st, e) : -1;
-
-	if (rc > 0)
-		*seq = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	return rc;
-}
-
-static int
 admit(struct db *db, struct input *in, bool *seen, struct err *e)
 {
 	int rc;
@@ -53,7 +41,7 @@ admit(struct db *db, struct input *in, bool *seen, struct err *e)
 	    in->source, in->mode, in->body, in->idem, in->created_ms);
 	*seen = rc == 0;
 	if (rc > 0)
-		return last_seq(db, &in->seq, e);
+		in->seq = db_rowid(db);
 	if (rc == 0 && in->idem)
 		rc = find_first(db, in, e);
 	if (rc == 0)

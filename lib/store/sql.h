@@ -14,9 +14,11 @@ sqlite3_stmt *db_query(struct db *db, struct err *e, const char *sql,
     const char *types, ...);
 /* 1: a row, 0: no more, -1: error. */
 int db_step(struct db *db, sqlite3_stmt *st, struct err *e);
-/* Query, run to the end, finalize.  The number of rows changed, or -1. */
+/* Query and run to the end; sql is a constant, whose statement stays prepared.  The number of rows changed, or -1. */
 int db_run(struct db *db, struct err *e, const char *sql,
     const char *types, ...);
+/* Of the row inserted last. */
+int64_t db_rowid(struct db *db);
 /* One or more statements without values. */
 int db_exec(struct db *db, const char *sql, struct err *e);
 /* The last SQLite error as *e.  Always -1. */
