@@ -210,7 +210,7 @@ static int
 bad_json(struct decode *d, const char *p, size_t n, const struct err *why)
 {
 	return fault_set(d->me, FAULT_PARSE, "the event at byte %" PRId64
-	    " is not JSON: %s; it starts with: %.*s", d->at, why->text,
+	    ": %s; it starts with: %.*s", d->at, why->text,
 	    (int)(n < 100 ? n : 100), p);
 }
 

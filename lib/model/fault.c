@@ -328,6 +328,18 @@ set_client_error(struct model_error *me, int status, const struct said *s)
 		fault_set(me, FAULT_INVALID_REQUEST, "HTTP %d", status);
 }
 
+/* A wrong address answers 404, too; that is no word about the model. */
+static void
+set_not_found(struct model_error *me, const struct said *s)
+{
+	if (named(s, "model_not_found") || named(s, "not_found_error") ||
+	    named(s, "NOT_FOUND") || strcasestr(s->message, "model"))
+		fault_set(me, FAULT_MODEL_NOT_FOUND, "%s", s->message);
+	else
+		fault_set(me, FAULT_INVALID_REQUEST,
+		    "HTTP 404, is the base URL right? %s", s->message);
+}
+
 static void
 set_status(struct model_error *me, int status, const struct said *s)
 {
@@ -341,8 +353,7 @@ set_status(struct model_error *me, int status, const struct said *s)
 		    *s->message ? ": " : "", s->message);
 		break;
 	case 404:
-		fault_set(me, FAULT_MODEL_NOT_FOUND, "%s", *s->message ?
-		    s->message : "HTTP 404: nothing at this address");
+		set_not_found(me, s);
 		break;
 	case 429:
 		set_rate_limited(me, s);

@@ -239,7 +239,7 @@ TEST(garbage_is_an_error_with_its_place_and_first_bytes)
 	char want[100];
 
 	snprintf(want, sizeof want, "Stream parsing error: the event at byte"
-	    " %zu is not JSON: ", strlen(A_START));
+	    " %zu: not JSON: ", strlen(A_START));
 	OK(strstr(got, want));
 	OK(strstr(got, "it starts with: {\"type\": oops\n"));
 	free(got);
