@@ -516,3 +516,48 @@ rich() {
 		has "$(rkat-session export "$S" --format "$f")" 9007199254740993
 	done
 }
+
+# A stand-in for a turn: holds the lock, listens to the bell, ends when it hears $2.
+turn() {
+	python3 - "$(realm_dir)/run/$1" "$2" 3>&- <<-'END' &
+	import fcntl, os, socket, struct, sys
+	base, wanted = sys.argv[1:]
+	fd = os.open(base + ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+	fcntl.flock(fd, fcntl.LOCK_EX)
+	fcntl.fcntl(fd, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+	bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	bell.bind(base + ".sock")
+	while bell.recv(16).decode() not in wanted:
+	    pass
+	END
+	TURN=$!
+	wait_for test -S "$(realm_dir)/run/$1.sock"
+}
+
+@test "interrupt rings the turn's bell and waits until it let go" {
+	new_session
+	turn "$S" i
+	same "$(rkat-session list --json | jq '.[].is_active')" true
+	run rkat-session interrupt --json "$S"
+	[ "$status" -eq 0 ]
+	same "$(jq -r .status <<<"$output")" interrupted
+	wait "$TURN"
+	same "$(rkat-session show --json "$S" | jq .is_active)" false
+}
+
+@test "new input rings the bell of a turn that runs" {
+	new_session
+	turn "$S" w
+	rkat-session input "$S" hello >/dev/null
+	wait "$TURN"
+}
+
+@test "a turn that does not end within two seconds is said to be still ending" {
+	new_session
+	turn "$S" never
+	run rkat-session interrupt "$S"
+	kill "$TURN"
+	[ "$status" -eq 0 ]
+	has "$output" "has not ended within 2 s"
+	has "$output" "Interrupted session: $S"
+}
