@@ -54,6 +54,9 @@ struct model_target {
 int model_resolve(const struct config *c, const char *user_root,
     const char *model, const char *provider, struct model_target *t,
     struct err *e);
+/* Only what belongs to a server of self_hosted.servers: base_url, key, chat_style.  Free it also after -1. */
+int model_server(const struct config *c, const char *id,
+    struct model_target *t, struct err *e);
 void model_target_free(struct model_target *t);	/* zeroes the key */
 
 /*

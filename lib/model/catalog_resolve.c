@@ -184,39 +184,51 @@ self_hosted_key(struct jtext server, struct model_target *t, struct err *e)
 	return t->key ? check_key(t->key, t->server_id, e) : 0;
 }
 
-static int
-resolve_self_hosted(const struct config *c, struct model_target *t,
+int
+model_server(const struct config *c, const char *id, struct model_target *t,
     struct err *e)
 {
-	struct jtext model = json_get(json_path(c->v, "self_hosted/models"),
-	    t->id), server;
-	char *url = NULL;
-	int rc = -1;
+	struct jtext server = json_get(json_path(c->v, "self_hosted/servers"),
+	    id);
+	char *url = json_get_str(server, "base_url");
+	int rc;
 
-	t->server_id = json_get_str(model, "server");
-	server = json_get(json_path(c->v, "self_hosted/servers"), t->server_id);
+	*t = (struct model_target){ .provider = PROVIDER_SELF_HOSTED,
+	    .server_id = xstrdup(id) };
 	if (!server.p)
 		return err_set(e, E_INVALID_PARAMS,
-		    "self_hosted.models.%s references unknown server '%s'",
-		    t->id, t->server_id);
-	t->wire_id = json_get_str(model, "remote_model");
-	if (!*t->wire_id) {
-		free(t->wire_id);
-		t->wire_id = xstrdup(t->id);
-	}
-	url = json_get_str(server, "base_url");
+		    "self_hosted.servers has no '%s'", id);
+	url = url ? url : xstrdup("");
 	strip_slashes(url);
-	if (check_url(url, t->server_id, e) < 0)
-		goto done;
+	rc = check_url(url, id, e);
 	t->base_url = ends_in(url, "/v1") ? xstrdup(url) :
 	    xasprintf("%s/v1", url);
 	t->chat_style = json_str_is(json_get(server, "api_style"),
 	    "chat_completions");
-	catalog_self_hosted(model, &t->profile);
-	rc = self_hosted_key(server, t, e);
-done:
 	free(url);
-	return rc;
+	return rc < 0 ? -1 : self_hosted_key(server, t, e);
+}
+
+static int
+resolve_self_hosted(const struct config *c, const char *alias,
+    struct model_target *t, struct err *e)
+{
+	struct jtext model = json_get(json_path(c->v, "self_hosted/models"),
+	    alias);
+	char *server = json_get_str(model, "server");
+	int rc = model_server(c, server ? server : "", t, e);
+
+	free(server);
+	if (rc < 0)
+		return err_wrap(e, "model %s", alias);
+	t->id = xstrdup(alias);
+	t->wire_id = json_get_str(model, "remote_model");
+	if (!t->wire_id || !*t->wire_id) {
+		free(t->wire_id);
+		t->wire_id = xstrdup(alias);
+	}
+	catalog_self_hosted(model, &t->profile);
+	return 0;
 }
 
 /* Explicit, else by the registry, else by the id's prefix. */
@@ -265,10 +277,10 @@ model_resolve(const struct config *c, const char *user_root,
 		return -1;
 	if (choose(&cat, c, model, provider, &t->provider, e) < 0)
 		goto done;
-	t->id = xstrdup(model);
 	if (t->provider == PROVIDER_SELF_HOSTED) {
-		rc = resolve_self_hosted(c, t, e);
+		rc = resolve_self_hosted(c, model, t, e);
 	} else {
+		t->id = xstrdup(model);
 		t->wire_id = xstrdup(model);
 		catalog_profile(&cat, t->provider, model, &t->profile);
 		rc = cloud_url(c, t, e) < 0 || cloud_key(c, t, e) < 0 ? -1 : 0;

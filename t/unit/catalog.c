@@ -246,9 +246,9 @@ TEST(self_hosted_models_are_registered)
 	OK(!T.chat_style);
 	STR_IS(resolve(HOSTED("{\"base_url\":\"\"}", "{\"server\":\"s\","
 	    "\"remote_model\":\"\"}"), "m", NULL),
-	    "base URL of s: want http:// or https://, got ");
+	    "model m: base URL of s: want http:// or https://, got ");
 	STR_IS(resolve(HOSTED("{}", "{\"server\":\"t\"}"), "m", NULL),
-	    "self_hosted.models.m references unknown server 't'");
+	    "model m: self_hosted.servers has no 't'");
 }
 
 TEST(the_user_s_catalogue_goes_over_ours)
