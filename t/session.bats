@@ -381,6 +381,20 @@ queue queued'
 	has "$output" "STORAGE_ERROR"
 }
 
+@test "a read-only state root is a clear error" {
+	unshare -rm true 2>/dev/null || skip "no user namespaces"
+	new_session
+	run unshare -rm sh -c "mount --bind '$RKAT_STATE_ROOT' '$RKAT_STATE_ROOT' &&
+	    mount -o remount,ro,bind '$RKAT_STATE_ROOT' || exit 77
+	    rkat-session input last x; rkat-session -r new create"
+	[ "$status" -ne 77 ] || skip "no bind mounts"
+	[ "$status" -eq 1 ]
+	has "$output" "STORAGE_ERROR: $RKAT_STATE_ROOT/test/realm.sqlite3: cannot be written"
+	has "$output" "STORAGE_ERROR: $RKAT_STATE_ROOT/new: Read-only file system"
+	rkat-session input "$S" x >/dev/null
+	rkat-session check
+}
+
 @test "a full disk is a clear error and loses nothing that was told" {
 	new_session
 	rkat-session input "$S" first >/dev/null

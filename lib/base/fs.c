@@ -112,6 +112,21 @@ done:
 	return rc;
 }
 
+/* A read-only file system may say so before it says that the directory is there. */
+static int
+make_dir(const char *path, mode_t mode)
+{
+	int no;
+
+	if (mkdir(path, mode) == 0)
+		return sync_dir_of(path);
+	no = errno;
+	if (no == EEXIST || (no == EROFS && fs_is_dir(path)))
+		return 0;
+	errno = no;
+	return -1;
+}
+
 int
 fs_mkdirs(const char *path, mode_t mode, struct err *e)
 {
@@ -124,8 +139,7 @@ fs_mkdirs(const char *path, mode_t mode, struct err *e)
 		if (c && c != '/')
 			continue;
 		*s = '\0';
-		if (mkdir(p, mode) == 0 ? sync_dir_of(p) < 0 :
-		    errno != EEXIST && !(errno == EROFS && fs_is_dir(p))) {
+		if (make_dir(p, mode) < 0) {
 			err_sys(e, E_INTERNAL_ERROR, "%s", p);
 			goto done;
 		}

@@ -81,11 +81,15 @@ int
 db_fail(struct db *db, struct err *e)
 {
 	int code = sqlite3_extended_errcode(db->h);
-	int kind = code & 0xff;
+	int kind = code & 0xff, no = sqlite3_system_errno(db->h);
+	const char *why = "";
 
-	err_set(e, code_of(code), "%s/realm.sqlite3: %s%s", db->realm->dir,
-	    sqlite3_errmsg(db->h), kind == SQLITE_BUSY ?
-	    " (waited 60 s for other writers)" : "");
+	if (kind == SQLITE_BUSY)
+		why = "waited 60 s for other writers";
+	else if ((kind == SQLITE_CANTOPEN || kind == SQLITE_IOERR) && no)
+		why = strerror(no);
+	err_set(e, code_of(code), "%s/realm.sqlite3: %s%s%s", db->realm->dir,
+	    sqlite3_errmsg(db->h), *why ? ": " : "", why);
 	if (e)
 		e->retryable = kind == SQLITE_BUSY || kind == SQLITE_FULL;
 	return -1;
@@ -337,15 +341,15 @@ setup(struct db *db, struct err *e)
 {
 	int v;
 
+	if (sqlite3_db_readonly(db->h, "main"))
+		return err_set(e, E_STORAGE_ERROR, "%s/realm.sqlite3: "
+		    "cannot be written", db->realm->dir);
 	sqlite3_extended_result_codes(db->h, 1);
 	sqlite3_busy_handler(db->h, on_busy, db);
 	if (db_exec(db, "PRAGMA foreign_keys = ON;"
 	    "PRAGMA synchronous = FULL", e) < 0 ||
 	    (v = version(db, e)) < 0)
 		return -1;
-	if (sqlite3_db_readonly(db->h, "main"))
-		return err_set(e, E_STORAGE_ERROR,
-		    "%s/realm.sqlite3: read-only", db->realm->dir);
 	return v < db_version ? migrate(db, e) : 0;
 }
 
