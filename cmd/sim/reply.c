@@ -235,11 +235,11 @@ word(const char *s, const char *const *words, const char *where, struct err *e)
 {
 	struct buf b = BUF_INIT;
 
-	for (int i = 0; words[i]; i++) {
+	for (int i = 0; words[i]; i++)
 		if (!strcmp(s, words[i]))
 			return i;
+	for (int i = 0; words[i]; i++)
 		buf_printf(&b, "%s%s", i ? ", " : "", words[i]);
-	}
 	err_set(e, E_INVALID_PARAMS, "%s: \"%.60s\" is none of: %s", where, s,
 	    buf_str(&b));
 	buf_free(&b);
