@@ -1,3 +1,4 @@
+# shellcheck disable=SC2119,SC2120
 load helper
 
 # Requests in each format, with what the strict checks want.

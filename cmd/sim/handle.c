@@ -248,7 +248,7 @@ handle_other(struct sim *s, struct conn *c, const struct request *rq)
 static void
 no_rule(struct conn *c, const struct request *rq)
 {
-	struct refusal r;
+	struct refusal r = { .f = { .status = 0 } };
 	const char *user = buf_str(&rq->user);
 
 	refuse(&r, 400, "rkat-sim: no rule matches: format %s, model \"%.80s\", "
@@ -308,7 +308,7 @@ sim_handle(void *arg, struct conn *c, struct http_request *http)
 {
 	struct sim *s = arg;
 	struct request rq;
-	struct refusal r;
+	struct refusal r = { .f = { .status = 0 } };
 
 	request_read(&rq, http, ++s->n);
 	if (handle_other(s, c, &rq)) {
@@ -338,7 +338,7 @@ sim_refuse(void *arg, const struct http_request *http, int status,
     const char *why, struct buf *body)
 {
 	struct sim *s = arg;
-	struct refusal r;
+	struct refusal r = { .f = { .status = 0 } };
 	enum format format = http->path ? request_format(http->path) : F_OTHER;
 
 	refuse(&r, status, "rkat-sim: %s", why);

@@ -13,72 +13,7 @@
 #include <event2/listener.h>
 
 #include "base/util.h"
-#include "sim/http.h"
-
-enum {
-	OUT_LOW = 32 << 10,	/* pull more of a body below this much unsent output */
-	OUT_HIGH = 1 << 20,	/* read no further request above it */
-	PIECE = 16 << 10,	/* pieces without delays are joined up to here */
-	KEEPALIVE_MS = 75000,
-	LINGER_MS = 2000,
-	RESET_GRACE_MS = 20	/* so that the client reads what came before the reset */
-};
-
-enum state {
-	S_HEAD, S_BODY, S_CHUNK_SIZE, S_CHUNK_DATA, S_TRAILER,
-	S_REPLY,		/* the handler's, or a body is being pulled */
-	S_HANG,
-	S_CLOSING,		/* when everything is written: close */
-	S_RESETTING,
-	S_LINGER,		/* our side is closed, discard what still comes */
-	S_DEAD			/* free at the end of the callback */
-};
-
-struct conn {
-	struct http *h;
-	struct conn *next, **prev;
-	struct bufferevent *bev;
-	struct event *timer;
-	enum state state;
-	struct http_request rq;
-	size_t want;		/* bytes of the body or chunk to come */
-	bool begun;		/* some of a request's head is here */
-	bool working;		/* inside work(): do not enter again */
-
-	bool chunked;		/* the reply is */
-	struct body body;
-	struct buf head;	/* of a reply that waits for its delay */
-	struct buf piece;	/* taken from the body, not sent yet */
-	int64_t wait;		/* before piece; 0 when it was waited */
-	void (*gone)(void *);
-	void *gone_arg;
-};
-
-struct http {
-	struct event_base *base;
-	struct evconnlistener *listener;
-	struct event *again;	/* accept again after "too many open files" */
-	struct http_hooks hooks;
-	int64_t timeout_ms;
-	struct conn *conns;
-};
-
-static void work(struct conn *c);
-static void settle(struct conn *c);
-
-static struct evbuffer *
-out(struct conn *c)
-{
-	return bufferevent_get_output(c->bev);
-}
-
-static void
-set_timer(struct conn *c, int64_t ms)
-{
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
-	event_add(c->timer, &tv);
-}
+#include "sim/http_conn.h"
 
 static void
 conn_free(struct conn *c)
@@ -97,204 +32,7 @@ conn_free(struct conn *c)
 	free(c);
 }
 
-/* ---- answers ---- */
-
-static const char *
-reason(int status)
-{
-	static const struct { int status; const char *text; } reasons[] = {
-		{ 200, "OK" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
-		{ 403, "Forbidden" }, { 404, "Not Found" },
-		{ 405, "Method Not Allowed" }, { 408, "Request Timeout" },
-		{ 413, "Content Too Large" }, { 429, "Too Many Requests" },
-		{ 431, "Request Header Fields Too Large" },
-		{ 500, "Internal Server Error" }, { 502, "Bad Gateway" },
-		{ 503, "Service Unavailable" }, { 504, "Gateway Timeout" },
-	};
-
-	for (size_t i = 0; i < COUNT(reasons); i++)
-		if (reasons[i].status == status)
-			return reasons[i].text;
-	return "Status";
-}
-
-static void
-begin(struct conn *c, int status, const char *fields)
-{
-	c->state = S_REPLY;
-	buf_trunc(&c->head, 0);
-	buf_printf(&c->head, "HTTP/1.1 %d %s\r\n%s", status, reason(status),
-	    fields);
-	if (c->rq.close)
-		buf_puts(&c->head, "connection: close\r\n");
-}
-
-static void
-send_buf(struct conn *c, struct buf *b)
-{
-	evbuffer_add(out(c), buf_str(b), b->n);
-	buf_free(b);
-}
-
-/* The reply is complete: next request, or close. */
-static void
-finished(struct conn *c)
-{
-	if (c->body.free)
-		c->body.free(c->body.arg);
-	c->body = (struct body){ .arg = NULL };
-	c->gone = NULL;
-	c->begun = false;
-	c->state = c->rq.close ? S_CLOSING : S_HEAD;
-	http_request_free(&c->rq);
-	if (c->state == S_HEAD)
-		set_timer(c, KEEPALIVE_MS);
-}
-
-static void
-end_body(struct conn *c, enum ending end)
-{
-	switch (end) {
-	case END_CLEAN:
-		if (c->chunked)
-			evbuffer_add(out(c), "0\r\n\r\n", 5);
-		finished(c);
-		break;
-	case END_DROP:
-		c->state = S_CLOSING;
-		break;
-	case END_RESET:
-		c->state = S_RESETTING;
-		break;
-	case END_HANG:
-		c->state = S_HANG;
-		break;
-	}
-}
-
-static void
-put_piece(struct conn *c, const void *p, size_t n)
-{
-	if (!n)
-		return;
-	if (c->chunked)
-		evbuffer_add_printf(out(c), "%zx\r\n", n);
-	evbuffer_add(out(c), p, n);
-	if (c->chunked)
-		evbuffer_add(out(c), "\r\n", 2);
-}
-
-/* Pull the body while the client keeps up and no delay is due. */
-static void
-pump(struct conn *c)
-{
-	enum ending end = END_CLEAN;
-	bool more = true;
-
-	while (c->state == S_REPLY && evbuffer_get_length(out(c)) < OUT_LOW) {
-		struct buf b = BUF_INIT;
-
-		buf_put(&b, buf_str(&c->piece), c->piece.n);
-		buf_trunc(&c->piece, 0);
-		c->wait = 0;
-		while (b.n < PIECE &&
-		    (more = c->body.next(c->body.arg, &c->piece, &c->wait, &end))) {
-			if (c->wait)
-				break;
-			buf_put(&b, buf_str(&c->piece), c->piece.n);
-			buf_trunc(&c->piece, 0);
-		}
-		put_piece(c, buf_str(&b), b.n);
-		buf_free(&b);
-		if (!more) {
-			end_body(c, end);
-			return;
-		}
-		if (c->wait) {
-			set_timer(c, c->wait);
-			return;
-		}
-	}
-}
-
-/* Send the head now, or after its delay. */
-static void
-send_head(struct conn *c, int64_t delay_ms)
-{
-	event_del(c->timer);
-	if (delay_ms > 0) {
-		set_timer(c, delay_ms);
-		return;
-	}
-	send_buf(c, &c->head);
-	if (c->body.next)
-		pump(c);
-	else
-		finished(c);
-}
-
-void
-http_reply(struct conn *c, int status, const char *fields, const void *p,
-    size_t n, int64_t delay_ms)
-{
-	bool bodiless = !strcmp(c->rq.method, "HEAD");
-
-	begin(c, status, fields);
-	buf_printf(&c->head, "content-length: %zu\r\n\r\n", n);
-	if (!bodiless)
-		buf_put(&c->head, p, n);
-	send_head(c, delay_ms);
-	work(c);
-}
-
-static void
-begin_chunks(struct conn *c, int status, const char *fields)
-{
-	c->chunked = !c->rq.http10;
-	begin(c, status, fields);
-	buf_puts(&c->head, c->chunked ?
-	    "transfer-encoding: chunked\r\n\r\n" : "\r\n");
-}
-
-void
-http_stream(struct conn *c, int status, const char *fields, int64_t delay_ms,
-    const struct body *b)
-{
-	c->body = *b;
-	begin_chunks(c, status, fields);
-	send_head(c, delay_ms);
-	work(c);
-}
-
-void
-http_start(struct conn *c, int status, const char *fields)
-{
-	begin_chunks(c, status, fields);
-	event_del(c->timer);
-	send_buf(c, &c->head);
-}
-
-void
-http_write(struct conn *c, const void *p, size_t n)
-{
-	put_piece(c, p, n);
-}
-
-void
-http_end(struct conn *c, enum ending end)
-{
-	c->gone = NULL;
-	end_body(c, end);
-	work(c);
-	settle(c);
-}
-
-void
-http_on_gone(struct conn *c, void (*gone)(void *arg), void *arg)
-{
-	c->gone = gone;
-	c->gone_arg = arg;
-}
+/* ---- requests ---- */
 
 /* The request cannot be served; what follows it on the connection is not understood. */
 static void
@@ -304,15 +42,14 @@ refuse(struct conn *c, int status, const char *why)
 
 	c->h->hooks.refuse(c->h->hooks.arg, &c->rq, status, why, &b);
 	c->rq.close = true;
-	begin(c, status, "content-type: application/json\r\n");
+	reply_begin(c, status, "content-type: application/json\r\n");
 	buf_printf(&c->head, "content-length: %zu\r\n\r\n", b.n);
 	buf_put(&c->head, buf_str(&b), b.n);
-	send_buf(c, &c->head);
-	finished(c);
+	evbuffer_add(conn_out(c), c->head.p, c->head.n);
+	buf_trunc(&c->head, 0);
+	reply_finished(c);
 	buf_free(&b);
 }
-
-/* ---- requests ---- */
 
 /* Each read_* returns false when it needs more input. */
 static bool
@@ -353,7 +90,7 @@ read_head(struct conn *c)
 		return true;
 	}
 	if (c->rq.expects && !c->rq.http10)
-		evbuffer_add_printf(out(c), "HTTP/1.1 100 Continue\r\n\r\n");
+		evbuffer_add_printf(conn_out(c), "HTTP/1.1 100 Continue\r\n\r\n");
 	c->want = c->rq.length;
 	c->state = c->rq.chunked ? S_CHUNK_SIZE : S_BODY;
 	return true;
@@ -461,14 +198,13 @@ read_some(struct conn *c)
 	return progress;
 }
 
-/* Read requests as long as they are answered at once and the answers go out. */
-static void
-work(struct conn *c)
+void
+conn_work(struct conn *c)
 {
 	if (c->working)
 		return;
 	c->working = true;
-	while (evbuffer_get_length(out(c)) < OUT_HIGH && read_some(c))
+	while (evbuffer_get_length(conn_out(c)) < OUT_HIGH && read_some(c))
 		;
 	c->working = false;
 }
@@ -480,22 +216,21 @@ start_linger(struct conn *c)
 {
 	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
 	c->state = S_LINGER;
-	set_timer(c, LINGER_MS);
+	conn_timer(c, LINGER_MS);
 }
 
-/* The end of every callback: nothing touches c behind this. */
-static void
-settle(struct conn *c)
+void
+conn_settle(struct conn *c)
 {
 	struct linger now = { 1, 0 };
 
-	if (c->state == S_CLOSING && !evbuffer_get_length(out(c)))
+	if (c->state == S_CLOSING && !evbuffer_get_length(conn_out(c)))
 		start_linger(c);
-	else if (c->state == S_RESETTING && !evbuffer_get_length(out(c)) &&
+	else if (c->state == S_RESETTING && !evbuffer_get_length(conn_out(c)) &&
 	    !event_pending(c->timer, EV_TIMEOUT, NULL)) {
 		setsockopt(bufferevent_getfd(c->bev), SOL_SOCKET, SO_LINGER,
 		    &now, sizeof now);
-		set_timer(c, RESET_GRACE_MS);
+		conn_timer(c, RESET_GRACE_MS);
 	}
 	if (c->state == S_DEAD)
 		conn_free(c);
@@ -513,12 +248,12 @@ on_read(struct bufferevent *bev, void *arg)
 	/* One deadline for a whole head (a slow drip must not renew it), one for each gap in a body. */
 	if (c->state == S_HEAD && !c->begun) {
 		c->begun = true;
-		set_timer(c, c->h->timeout_ms);
+		conn_timer(c, c->h->timeout_ms);
 	}
-	work(c);
+	conn_work(c);
 	if (c->state > S_HEAD && c->state < S_REPLY)
-		set_timer(c, c->h->timeout_ms);
-	settle(c);
+		conn_timer(c, c->h->timeout_ms);
+	conn_settle(c);
 }
 
 static void
@@ -528,9 +263,9 @@ on_write(struct bufferevent *bev, void *arg)
 
 	(void)bev;
 	if (c->state == S_REPLY && c->body.next && !c->head.n && !c->wait)
-		pump(c);
-	work(c);
-	settle(c);
+		reply_pump(c);
+	conn_work(c);
+	conn_settle(c);
 }
 
 static void
@@ -551,11 +286,11 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (c->state == S_REPLY && c->head.n) {
-		send_head(c, 0);
-		work(c);
+		reply_resume(c);
+		conn_work(c);
 	} else if (c->state == S_REPLY) {
-		pump(c);
-		work(c);
+		reply_pump(c);
+		conn_work(c);
 	} else if (c->state == S_HEAD && !evbuffer_get_length(
 	    bufferevent_get_input(c->bev))) {
 		c->state = S_DEAD;	/* an idle connection is closed without a word */
@@ -564,7 +299,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	} else {
 		c->state = S_DEAD;
 	}
-	settle(c);
+	conn_settle(c);
 }
 
 static void
@@ -590,7 +325,7 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 	bufferevent_setwatermark(c->bev, EV_READ, 0, 2 * HTTP_HEAD_MAX);
 	bufferevent_setwatermark(c->bev, EV_WRITE, OUT_LOW - 1, 0);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-	set_timer(c, h->timeout_ms);
+	conn_timer(c, h->timeout_ms);
 }
 
 /* Out of descriptors: let those who are here go on, accept again a little later. */

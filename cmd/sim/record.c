@@ -7,10 +7,7 @@
 #include <event2/event.h>
 
 #include "base/fs.h"
-#include "base/json.h"
-#include "base/jput.h"
 #include "base/util.h"
-#include "sim/base64.h"
 #include "sim/record.h"
 
 #define ANSWER_MAX	((size_t)256 << 20)
@@ -37,187 +34,51 @@ struct transfer {
 	CURL *easy;
 	struct curl_slist *headers;
 	char problem[CURL_ERROR_SIZE];
-	struct buf fields;	/* header lines to pass on, without content-type */
-	char *type;		/* content-type */
-	struct buf body;
+	struct answered a;
 	bool started;
 };
 
-static bool
-starts(const char *s, const char *with)
+static int
+is_numbered(const struct dirent *f)
 {
-	return strncasecmp(s, with, strlen(with)) == 0;
-}
-
-/* ---- files ---- */
-
-static void
-put_events(struct buf *b, const struct buf *body)
-{
-	const char *p = buf_str(body), *end = p + body->n;
-
-	jput_key(b, "events");
-	jput_open(b, '[');
-	while (p < end) {
-		const char *lf = memmem(p, (size_t)(end - p), "\n\n", 2);
-		const char *crlf = memmem(p, (size_t)(end - p), "\r\n\r\n", 4);
-		const char *stop = end;
-
-		if (lf)
-			stop = lf + 2;
-		if (crlf && (!lf || crlf < lf))
-			stop = crlf + 4;
-		jput_str(b, p, (size_t)(stop - p));
-		p = stop;
-	}
-	jput_close(b, ']');
-}
-
-static void
-put_response(struct buf *b, const struct transfer *t, long status,
-    bool truncated)
-{
-	struct buf base64 = BUF_INIT;
-	const char *p = buf_str(&t->fields), *colon, *eol;
-
-	jput_open(b, '{');
-	jput_ki64(b, "status", status);
-	jput_key(b, "headers");
-	jput_open(b, '{');
-	if (t->type)
-		jput_kcstr(b, "content-type", t->type);
-	for (; (eol = strstr(p, "\r\n")); p = eol + 2) {
-		char *name;
-
-		colon = strstr(p, ": ");
-		name = xstrndup(p, (size_t)(colon - p));
-		jput_kstr(b, name, colon + 2, (size_t)(eol - colon - 2));
-		free(name);
-	}
-	jput_close(b, '}');
-	if (!utf8_valid(buf_str(&t->body), t->body.n)) {
-		base64_put(&base64, buf_str(&t->body), t->body.n);
-		jput_kcstr(b, "base64", buf_str(&base64));
-		buf_free(&base64);
-	} else if (t->type && starts(t->type, "text/event-stream")) {
-		put_events(b, &t->body);
-	} else {
-		jput_kstr(b, "body", buf_str(&t->body), t->body.n);
-	}
-	if (truncated)
-		jput_kbool(b, "truncated", true);
-	jput_close(b, '}');
-}
-
-static void
-put_request(struct buf *b, const struct http_request *http)
-{
-	char *target = request_target(http);
-
-	jput_open(b, '{');
-	jput_kcstr(b, "method", http->method);
-	jput_kcstr(b, "path", target);
-	jput_key(b, "body");
-	if (json_check(buf_str(&http->body), http->body.n, NULL) == 0)
-		jput_raw(b, http->body.p, http->body.n);
-	else
-		jput_str(b, buf_str(&http->body), http->body.n);
-	jput_close(b, '}');
-	free(target);
-}
-
-/* A server may quote the key in an error. */
-static void
-take_out(struct buf *b, const char *secret)
-{
-	static const char instead[] = "[redacted]";
-	struct buf clean = BUF_INIT;
-	size_t n = strlen(secret);
-	const char *p = buf_str(b), *end = p + b->n, *at;
-
-	if (n < 6)
-		return;
-	while ((at = memmem(p, (size_t)(end - p), secret, n))) {
-		buf_put(&clean, p, (size_t)(at - p));
-		buf_puts(&clean, instead);
-		p = at + n;
-	}
-	buf_put(&clean, p, (size_t)(end - p));
-	buf_free(b);
-	*b = clean;
-}
-
-static void
-take_out_keys(struct buf *b, const struct http_request *http)
-{
-	const char *v, *query = http->query;
-	size_t n;
-
-	for (size_t i = 0; i < http->n_headers; i++) {
-		if (!header_is_secret(http->headers[i].name))
-			continue;
-		v = http->headers[i].value;
-		take_out(b, starts(v, "Bearer ") ? v + 7 : v);
-	}
-	for (; *query; query += n + (query[n] == '&')) {
-		n = strcspn(query, "&");
-		if (starts(query, "key=")) {
-			char *key = xstrndup(query + 4, n - 4);
-
-			take_out(b, key);
-			free(key);
-		}
-	}
-}
-
-static void
-save(struct transfer *t, long status, bool truncated)
-{
-	struct recorder *r = t->r;
-	struct buf b = BUF_INIT, pretty = BUF_INIT;
-	struct err e = ERR_NONE;
-	char name[32], *path;
-
-	jput_open(&b, '{');
-	jput_key(&b, "request");
-	put_request(&b, t->rq.http);
-	jput_key(&b, "response");
-	put_response(&b, t, status, truncated);
-	jput_close(&b, '}');
-	take_out_keys(&b, t->rq.http);
-	jput_pretty(&pretty, b.p, b.n);
-	buf_putc(&pretty, '\n');
-	snprintf(name, sizeof name, "%04ld.json", r->next++);
-	path = fs_join(r->dir, name);
-	if (fs_write_atomic(path, pretty.p, pretty.n, 0600, &e) < 0)
-		err_report(prog, &e);
-	free(path);
-	buf_free(&b);
-	buf_free(&pretty);
+	return !strcmp(f->d_name + strspn(f->d_name, "0123456789"), ".json");
 }
 
 /* Numbers go on behind the highest that is there. */
 static int
 find_next(struct recorder *r, struct err *e)
 {
-	struct dirent *f;
-	DIR *d = opendir(r->dir);
+	struct dirent **files = NULL;
+	int n = scandir(r->dir, &files, is_numbered, NULL);
 
-	if (!d)
+	if (n < 0)
 		return err_sys(e, E_FAILED, "%s", r->dir);
 	r->next = 1;
-	while ((f = readdir(d))) {
-		char *end;
-		long n = strtol(f->d_name, &end, 10);
+	for (int i = 0; i < n; i++) {
+		long number = strtol(files[i]->d_name, NULL, 10);
 
-		if (!strcmp(end, ".json") && n >= r->next)
-			r->next = n + 1;
+		if (number >= r->next)
+			r->next = number + 1;
+		free(files[i]);
 	}
-	closedir(d);
+	free(files);
 	return 0;
 }
 
 /* ---- one exchange ---- */
+
+static void
+save(struct transfer *t)
+{
+	struct err e = ERR_NONE;
+	char name[32], *path;
+
+	snprintf(name, sizeof name, "%04ld.json", t->r->next++);
+	path = fs_join(t->r->dir, name);
+	if (exchange_save(path, t->rq.http, &t->a, &e) < 0)
+		err_report(prog, &e);
+	free(path);
+}
 
 static void
 transfer_free(struct transfer *t)
@@ -228,9 +89,9 @@ transfer_free(struct transfer *t)
 	if ((*t->prev = t->next))
 		t->next->prev = t->prev;
 	request_free(&t->rq);
-	buf_free(&t->fields);
-	buf_free(&t->body);
-	free(t->type);
+	buf_free(&t->a.fields);
+	buf_free(&t->a.body);
+	free(t->a.type);
 	free(t);
 }
 
@@ -258,9 +119,9 @@ start(struct transfer *t)
 	if (t->started)
 		return;
 	t->started = true;
-	if (t->type)
-		buf_printf(&b, "content-type: %s\r\n", t->type);
-	buf_put(&b, buf_str(&t->fields), t->fields.n);
+	if (t->a.type)
+		buf_printf(&b, "content-type: %s\r\n", t->a.type);
+	buf_put(&b, buf_str(&t->a.fields), t->a.fields.n);
 	http_start(t->c, (int)status_of(t), buf_str(&b));
 	buf_free(&b);
 }
@@ -274,7 +135,7 @@ harmless(const char *line)
 	    "x-ratelimit-", "x-should-retry:" };
 
 	for (size_t i = 0; i < COUNT(names); i++)
-		if (starts(line, names[i]))
+		if (header_starts(line, names[i]))
 			return true;
 	return false;
 }
@@ -287,16 +148,16 @@ on_header(char *p, size_t size, size_t n, void *arg)
 
 	line[strcspn(line, "\r\n")] = '\0';
 	v = strchr(line, ':');
-	if (starts(line, "HTTP/")) {	/* again after 100 Continue */
-		buf_trunc(&t->fields, 0);
+	if (header_starts(line, "HTTP/")) {	/* again after 100 Continue */
+		buf_trunc(&t->a.fields, 0);
 	} else if (v) {
 		for (v++; *v == ' ' || *v == '\t'; v++)
 			;
-		if (starts(line, "content-type:")) {
-			free(t->type);
-			t->type = xstrdup(v);
+		if (header_starts(line, "content-type:")) {
+			free(t->a.type);
+			t->a.type = xstrdup(v);
 		} else if (harmless(line)) {
-			buf_printf(&t->fields, "%.*s: %s\r\n",
+			buf_printf(&t->a.fields, "%.*s: %s\r\n",
 			    (int)strcspn(line, ":"), line, v);
 		}
 	}
@@ -310,11 +171,11 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	struct transfer *t = arg;
 
 	n *= size;
-	if (t->body.n + n > ANSWER_MAX)
+	if (t->a.body.n + n > ANSWER_MAX)
 		return 0;
 	start(t);
 	http_write(t->c, p, n);
-	buf_put(&t->body, p, n);
+	buf_put(&t->a.body, p, n);
 	return n;
 }
 
@@ -337,7 +198,9 @@ finish(struct transfer *t, CURLcode result)
 		return;
 	}
 	start(t);
-	save(t, status_of(t), end == END_DROP);
+	t->a.status = status_of(t);
+	t->a.truncated = end == END_DROP;
+	save(t);
 	transfer_free(t);
 	http_end(c, end);
 }
@@ -495,7 +358,7 @@ recorder_open(struct event_base *base, const char *upstream, const char *dir,
 	struct recorder *r;
 	size_t n = strlen(upstream);
 
-	if (!starts(upstream, "http://") && !starts(upstream, "https://")) {
+	if (!header_starts(upstream, "http://") && !header_starts(upstream, "https://")) {
 		err_set(e, E_INVALID_PARAMS,
 		    "--upstream %s: want an http or https URL", upstream);
 		return NULL;

@@ -13,6 +13,17 @@
  * client's key stands in the text it is taken out.
  */
 
+struct answered {
+	long status;
+	char *type;		/* content-type, or NULL */
+	struct buf fields;	/* the other header lines that are kept */
+	struct buf body;
+	bool truncated;
+};
+int exchange_save(const char *path, const struct http_request *http,
+    const struct answered *a, struct err *e);
+bool header_starts(const char *line, const char *with);	/* in either case */
+
 /* Pass requests on to upstream and write down what comes back. */
 struct recorder *recorder_open(struct event_base *base, const char *upstream,
     const char *dir, struct err *e);
