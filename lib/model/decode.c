@@ -98,6 +98,7 @@ decode_text(struct decode *d, struct jtext v)
 
 	if (s && n) {
 		d->said = true;
+		d->content += n;
 		buf_put(&text_block(d)->text, s, n);
 		if (d->w && d->w->text)
 			d->w->text(d->w->arg, s, n);
@@ -112,6 +113,7 @@ decode_reasoning(struct decode *d, struct jtext v)
 	char *s = json_str(v, &n);
 
 	if (s && n) {
+		d->content += n;
 		if (d->reasoning == NO_SLOT)
 			d->reasoning = decode_open(d, BLOCK_REASONING);
 		buf_put(&decode_slot(d, d->reasoning)->text, s, n);
@@ -161,8 +163,10 @@ decode_args(struct decode *d, size_t slot, struct jtext v)
 	size_t n;
 	char *s = json_str(v, &n);
 
-	if (s)
+	if (s) {
+		d->content += n;
 		buf_put(&decode_slot(d, slot)->args, s, n);
+	}
 	free(s);
 }
 

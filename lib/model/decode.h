@@ -35,6 +35,7 @@ struct decode {
 	const struct model_watch *w;
 	int64_t turn;		/* assistant messages in the request: makes ids unique */
 	int64_t max_tokens;	/* what the reply may cost */
+	size_t content;		/* bytes of text, reasoning and arguments so far */
 	int64_t at;		/* where in the stream the event stands, for errors */
 
 	struct item *items;

@@ -457,6 +457,7 @@ fault_stream(struct model_error *me, struct jtext error)
 		status = (int)code;
 	if (!status && !strncmp(s.code, "image_", 6))
 		status = 400;
+	me->status = status;
 	if (status)
 		set_status(me, status, &s);
 	else if (!set_overflow(me, &s))

@@ -11,7 +11,7 @@
 #include "model/http.h"
 #include "model/sse.h"
 
-#define REPLY_MAX (64 << 20)	/* bytes of one stream */
+#define REPLY_MAX (64u << 20)	/* bytes of content; also bytes of a stream that add none */
 #define ERROR_MAX (1 << 20)	/* bytes of an error document that we read */
 
 struct model {
@@ -207,7 +207,7 @@ struct exchange {
 	struct decode d;
 	struct model_error *me;
 	struct buf body;	/* of a reply that is no stream */
-	int64_t total;
+	size_t content, barren;	/* so far; stream bytes since it grew */
 };
 
 static bool
@@ -247,11 +247,16 @@ on_data(void *arg, const char *p, size_t n)
 		buf_put(&x->body, p, n);
 		return 0;
 	}
-	x->total += (int64_t)n;
-	if (x->total > REPLY_MAX)
-		return fault_set(x->me, FAULT_PARSE,
-		    "the reply is longer than %d MiB", REPLY_MAX >> 20);
-	return sse_feed(&x->sse, p, n, &e) < 0 ? sse_failed(x, &e) : 0;
+	if (sse_feed(&x->sse, p, n, &e) < 0)
+		return sse_failed(x, &e);
+	x->barren = x->d.content > x->content ? 0 : x->barren + n;
+	x->content = x->d.content;
+	if (x->content > REPLY_MAX || x->barren > REPLY_MAX)
+		return fault_set(x->me, FAULT_PARSE, "%u MiB came%s",
+		    REPLY_MAX >> 20, x->content > REPLY_MAX ?
+		    " and the reply has no end" :
+		    " that are no part of a reply");
+	return 0;
 }
 
 static enum http_want
@@ -448,7 +453,8 @@ exchange(struct model *m, const struct model_request *rq,
 		rc = conclude(&x);
 	else
 		rc = -1;
-	me->status = x.call.status;
+	if (x.call.status / 100 != 2)
+		me->status = x.call.status;
 	if (rc == 0)
 		settle_calls(rq, reply, x.d.turn);
 	decode_free(&x.d);

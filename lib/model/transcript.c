@@ -356,21 +356,26 @@ add_call(struct turn *t, struct jtext call)
 	free(name);
 }
 
-/* Does this provider take that reasoning back? */
+/* Does this provider take that reasoning back?  Only with what it gave to prove it. */
 static bool
 replayed(const struct reader *r, const struct part *p)
 {
-	switch (r->wire) {
-	case WIRE_ANTHROPIC:
-		return part_meta_is(p, "anthropic") ||
-		    part_meta_is(p, "anthropic_redacted") ||
-		    part_meta_is(p, "anthropic_compaction");
-	case WIRE_RESPONSES:
-		return r->replay && part_meta_is(p, "open_ai") &&
-		    json_is(json_get(p->meta, "encrypted_content"), '"');
-	default:
-		return false;
-	}
+	static const struct {
+		enum wire wire;
+		const char *provider, *proof;
+	} metas[] = {
+		{ WIRE_ANTHROPIC, "anthropic", "signature" },
+		{ WIRE_ANTHROPIC, "anthropic_redacted", "data" },
+		{ WIRE_ANTHROPIC, "anthropic_compaction", "content" },
+		{ WIRE_RESPONSES, "open_ai", "encrypted_content" },
+	};
+
+	for (size_t i = 0; i < COUNT(metas); i++)
+		if (metas[i].wire == r->wire &&
+		    part_meta_is(p, metas[i].provider) &&
+		    json_is(json_get(p->meta, metas[i].proof), '"'))
+			return r->wire != WIRE_RESPONSES || r->replay;
+	return false;
 }
 
 static void

@@ -152,7 +152,7 @@ TEST(anthropic_thinking_and_call_of_the_sheet)
 	    "25 89 100 2000\n(Need the tool.)[Need the tool.]");
 }
 
-TEST(anthropic_text_blocks_redacted_and_compaction)
+TEST(defect_17_compaction_keeps_its_encrypted_content)
 {
 	gives(WIRE_ANTHROPIC, A_START
 	    E("{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"redacted_thinking\",\"data\":\"ABC\"}}")
@@ -162,7 +162,6 @@ TEST(anthropic_text_blocks_redacted_and_compaction)
 	    E("{\"type\":\"content_block_stop\",\"index\":1}")
 	    A_TEXT("2", "h\xc3\xa9llo") A_STOP("end_turn"),
 	    REPLY("{\"block_type\":\"reasoning\",\"data\":{\"text\":\"\",\"meta\":{\"provider\":\"anthropic_redacted\",\"data\":\"ABC\"}}},"
-	    /* defect 17: encrypted_content is kept */
 	    "{\"block_type\":\"reasoning\",\"data\":{\"text\":\"\",\"meta\":{\"provider\":\"anthropic_compaction\",\"content\":\"sum\",\"encrypted_content\":\"ENC\"}}},"
 	    TEXT("h\xc3\xa9llo"), "end_turn")
 	    "25 89 100 2000\n[][]h\xc3\xa9llo");

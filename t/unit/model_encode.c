@@ -420,6 +420,34 @@ TEST(gemini_signatures_go_back_beside_their_part)
 	body_lacks(&r.rq, "skip_thought");
 }
 
+TEST(defect_9_gemini_gets_no_foreign_reasoning_as_text)
+{
+	static const char *const m[] = { USER("x"), SAID(
+	    THOUGHT("secret", "{\"provider\":\"anthropic\",\"signature\":\"S\"}") ","
+	    THOUGHT("secret", OPENAI_META) "," TEXT("t")), USER("y"), NULL };
+	struct rig r;
+
+	rig(&r, WIRE_GEMINI, m);
+	body_lacks(&r.rq, "secret");
+	body_lacks(&r.rq, "Reasoning");
+	rig(&r, WIRE_CHAT, m);
+	body_lacks(&r.rq, "secret");
+}
+
+TEST(reasoning_without_its_proof_stays_home)
+{
+	static const char *const m[] = { USER("x"), SAID(
+	    THOUGHT("secret", "{\"provider\":\"anthropic\"}") ","
+	    THOUGHT("secret", "{\"provider\":\"open_ai\",\"id\":\"rs\"}") "," TEXT("t")), USER("y"), NULL };
+	struct rig r;
+
+	rig(&r, WIRE_ANTHROPIC, m);
+	body_lacks(&r.rq, "secret");
+	rig(&r, WIRE_RESPONSES, m);
+	body_lacks(&r.rq, "secret");
+	body_lacks(&r.rq, "store");
+}
+
 /* ---- settings ---- */
 
 TEST(cache_marks_tools_system_and_the_last_user_block)

@@ -283,6 +283,15 @@ TEST(the_connection_is_used_again)
 	stop();
 }
 
+TEST(loopback_is_never_proxied)
+{
+	setenv("http_proxy", "http://127.0.0.1:1", 1);
+	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+	OK(try(good, NULL) == 0);
+	unsetenv("http_proxy");
+	unsetenv("ALL_PROXY");
+}
+
 static bool
 never_closes(int fd, int n)
 {
@@ -461,7 +470,7 @@ silence_after_headers(int fd, int n)
 	return hang(fd, n);
 }
 
-TEST(silence_after_the_headers_meets_the_idle_deadline)
+TEST(defect_14_silence_after_the_headers_meets_the_idle_deadline)
 {
 	static const struct model_deadlines d = { 1000, 1000, 150, -1 };
 
@@ -667,12 +676,28 @@ endless_stream(int fd, int n)
 	return false;
 }
 
+static bool
+endless_talk(int fd, int n)
+{
+	static const char head[] = "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"",
+	    tail[] = "\"}}\n\n";
+
+	(void)n;
+	memset(big, 'x', sizeof big - 1);
+	memcpy(big, head, sizeof head - 1);
+	memcpy(big + sizeof big - sizeof tail, tail, sizeof tail - 1);
+	flood(fd, HALF, big);
+	return false;
+}
+
 TEST(giant_lines_and_endless_streams_are_bounded)
 {
 	OK(try(giant_line, NULL) < 0);
 	STR_IS(me.text, "Stream parsing error: one event is longer than 16 MiB");
 	OK(try(endless_stream, NULL) < 0);
-	STR_IS(me.text, "Stream parsing error: the reply is longer than 64 MiB");
+	STR_IS(me.text, "Stream parsing error: 64 MiB came that are no part of a reply");
+	OK(try(endless_talk, NULL) < 0);
+	STR_IS(me.text, "Stream parsing error: 64 MiB came and the reply has no end");
 }
 
 /* ---- statuses ---- */

@@ -69,7 +69,7 @@ TEST(a_byte_order_mark_is_skipped)
 	same_in_pieces("\xef\xbb\xbf" "data: a\n\n", "<a>");
 }
 
-TEST(characters_may_be_cut_between_chunks)
+TEST(defect_10_characters_may_be_cut_between_chunks)
 {
 	same_in_pieces("data: \xf0\x9f\x98\x80\xc3\xa9\n\n",
 	    "<\xf0\x9f\x98\x80\xc3\xa9>");
