@@ -72,7 +72,7 @@ $(B)/librkat.a: $(LIB_O)
 LIBS_ALL = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_SECCOMP) $(L_ONIG) $(L_CURL) -lm
 $(B)/bin/rkat: LIBS =
 $(B)/bin/rkat-session: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_ONIG) -lm
-$(B)/bin/rkat-config: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_ONIG) $(L_CURL) -lm
+$(B)/bin/rkat-config: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) -lm
 $(B)/bin/rkat-turn: LIBS = $(LIBS_ALL)
 $(B)/bin/rkat-sim: LIBS = $(L_JQ) $(L_EVENT) $(L_CURL) -lm
 
