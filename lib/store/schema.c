@@ -3,7 +3,8 @@
 
 /*
  * The schema, as numbered steps.  A step that was released is never changed: add the
- * next one.  Columns are described in rkat-state(5).
+ * next one.  Columns are described in rkat-state(5).  Rows of inputs and contexts are
+ * never deleted, so a plain rowid grows; AUTOINCREMENT would write a page more for each.
  */
 
 static const char v1[] =
@@ -72,7 +73,7 @@ static const char v1[] =
     ") STRICT;"
 
     "CREATE TABLE inputs("
-    " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " seq INTEGER PRIMARY KEY,"
     " id TEXT NOT NULL UNIQUE,"
     " session TEXT NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,"
     " kind TEXT NOT NULL,"
@@ -95,7 +96,7 @@ static const char v1[] =
     " WHERE state = 'applied';"
 
     "CREATE TABLE contexts("
-    " seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " seq INTEGER PRIMARY KEY,"
     " session TEXT NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,"
     " text TEXT NOT NULL,"
     " source TEXT,"
