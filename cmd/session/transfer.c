@@ -21,11 +21,12 @@ static const struct format {
 	const char *name;
 	enum provider provider;
 	bool chat_style;
+	const char *model;	/* for a session of another provider */
 } formats[] = {
-	{ "anthropic", PROVIDER_ANTHROPIC, false },
-	{ "openai", PROVIDER_OPENAI, false },
-	{ "chat", PROVIDER_SELF_HOSTED, true },
-	{ "gemini", PROVIDER_GEMINI, false },
+	{ "anthropic", PROVIDER_ANTHROPIC, false, "claude-opus-4-6" },
+	{ "openai", PROVIDER_OPENAI, false, "gpt-5.4" },
+	{ "chat", PROVIDER_SELF_HOSTED, true, "local" },
+	{ "gemini", PROVIDER_GEMINI, false, "gemini-3-flash-preview" },
 };
 
 static const struct format *
@@ -50,12 +51,29 @@ read_blob(void *arg, const char *id, struct buf *b, char media[64])
 	return 0;
 }
 
+/* The session's own model if the format is its provider's; new. */
+static char *
+model_for(const struct format *f, struct jtext meta)
+{
+	char *provider = json_get_str(meta, "provider");
+	char *model = json_get_str(meta, "model");
+	enum provider own = PROVIDER_OTHER;
+
+	if (!model || !provider || !provider_parse(provider, &own) ||
+	    own != f->provider) {
+		free(model);
+		model = xstrdup(f->model);
+	}
+	free(provider);
+	return model;
+}
+
 static int
 put_request(struct cmd *c, const struct format *f, const struct session *s,
     const struct messages *m, struct buf *b)
 {
 	struct jtext meta = json_text(s->meta);
-	char *model = json_get_str(meta, "model");
+	char *model = model_for(f, meta);
 	struct model_target t = { .provider = f->provider,
 	    .chat_style = f->chat_style };
 	struct model_request rq = { .target = &t, .messages = m->v,
@@ -63,7 +81,7 @@ put_request(struct cmd *c, const struct format *f, const struct session *s,
 	    .blob_arg = &c->realm };
 	int rc;
 
-	t.id = t.wire_id = model ? model : (char *)(uintptr_t)"unknown";
+	t.id = t.wire_id = model;
 	rq.max_tokens = json_get_i64(meta, "max_tokens", 16384);
 	rc = model_encode(&rq, b, &c->e);
 	free(model);
