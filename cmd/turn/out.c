@@ -51,7 +51,7 @@ flush_some(struct out *o)
 		else
 			fail(o, errno);
 	}
-	if (o->off == o->q.n)
+	if (o->q.n && o->off == o->q.n)
 		buf_trunc(&o->q, o->off = 0);
 	rest_changed(o);
 }

@@ -394,5 +394,6 @@ TEST(a_reader_that_went_away_is_told_once)
 	OK(broken == 1);
 	OK(o.error == EPIPE);
 	OK(out_drain(&o, NULL) < 0);
+	out_free(&o);
 	close(fd[1]);
 }

@@ -1,0 +1,57 @@
+#include <signal.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "base/util.h"
+#include "turn/signals.h"
+
+volatile sig_atomic_t signal_seen;
+static struct agent *volatile current;
+
+static void
+on_signal(int sig)
+{
+	if (signal_seen && sig == SIGINT)
+		_exit(128 + SIGINT);
+	if (!signal_seen)
+		signal_seen = sig;
+	if (current)
+		agent_interrupt(current);
+}
+
+void
+signals_install(void)
+{
+	static const int caught[] = { SIGINT, SIGTERM, SIGHUP };
+	/* No SA_RESTART: a wait for input or a reader ends when a signal comes. */
+	struct sigaction on = { .sa_handler = on_signal };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	for (size_t i = 0; i < COUNT(caught); i++) {
+		struct sigaction old;
+
+		/* nohup(1) wants it ignored. */
+		if (caught[i] == SIGHUP &&
+		    sigaction(SIGHUP, NULL, &old) == 0 &&
+		    old.sa_handler == SIG_IGN)
+			continue;
+		sigaction(caught[i], &on, NULL);
+	}
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+void
+signals_agent(struct agent *a)
+{
+	current = a;
+	/* A signal that came before the agent did is for it, too. */
+	if (a && signal_seen)
+		agent_interrupt(a);
+}
+
+int
+signal_caught(void)
+{
+	return signal_seen;
+}
