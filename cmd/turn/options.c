@@ -18,7 +18,7 @@
 struct parse {
 	struct options *o;
 	const char *params_json;
-	char **params;			/* --param KEY=VALUE, borrowed */
+	const char **params;		/* --param KEY=VALUE, borrowed */
 	size_t n_params;
 	bool stream, no_stream, view, focus;
 };
@@ -84,7 +84,7 @@ set_number(int64_t *to, int64_t min, int64_t max, const char *flag,
 static int
 add_string(struct buf *list, const char *flag, const char *arg, struct err *e)
 {
-	const char *s;
+	const char *s = arg;
 
 	if (set_word(&s, flag, arg, e) < 0)
 		return -1;
@@ -179,7 +179,7 @@ add_param(struct parse *p, const char *flag, const char *arg, struct err *e)
 		return err_set(e, E_INVALID_PARAMS,
 		    "Invalid --param format '%.80s': expected KEY=VALUE", arg);
 	p->params = xrealloc(p->params, (p->n_params + 1) * sizeof *p->params);
-	p->params[p->n_params++] = (char *)(uintptr_t)arg;
+	p->params[p->n_params++] = arg;
 	return want_text(flag, arg, e);
 }
 

@@ -1,5 +1,9 @@
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
@@ -8,16 +12,23 @@
 
 volatile sig_atomic_t signal_seen;
 static struct agent *volatile current;
+static int wake = -1;		/* eventfd: ends a wait of the loop that was about to begin */
 
 static void
 on_signal(int sig)
 {
+	const uint64_t one = 1;
+	int keep = errno;
+
 	if (signal_seen && sig == SIGINT)
 		_exit(128 + SIGINT);
 	if (!signal_seen)
 		signal_seen = sig;
 	if (current)
 		agent_interrupt(current);
+	if (wake >= 0 && write(wake, &one, sizeof one) < 0)
+		wake = -1;
+	errno = keep;
 }
 
 void
@@ -39,6 +50,25 @@ signals_install(void)
 		sigaction(caught[i], &on, NULL);
 	}
 	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void
+woken(void *arg, int fd, short revents)
+{
+	uint64_t n;
+
+	(void)arg;
+	(void)revents;
+	if (read(fd, &n, sizeof n) < 0 && errno != EAGAIN)
+		wake = -1;
+}
+
+void
+signals_watch(struct loop *l)
+{
+	wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (wake >= 0)
+		loop_watch(l, wake, POLLIN, woken, NULL);
 }
 
 void

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 struct agent;
+struct loop;
 
 /*
  * The first SIGINT, SIGTERM or SIGHUP stops the run under way (design rule 12: with
@@ -11,6 +12,8 @@ struct agent;
  * it.  SIGPIPE is ignored: writing says EPIPE.
  */
 void signals_install(void);
+/* A signal ends a wait of this loop, also one that is just about to begin. */
+void signals_watch(struct loop *l);
 /* Who is to be interrupted from now on; NULL: nobody. */
 void signals_agent(struct agent *a);
 /* The first signal that came, or 0. */

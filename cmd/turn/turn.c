@@ -1,0 +1,192 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/jput.h"
+#include "model/model.h"
+#include "store/db.h"
+#include "store/inputs.h"
+#include "store/lock.h"
+#include "turn/signals.h"
+#include "turn/turn.h"
+
+/* Nobody reads the answer any more: do not go on paying for it. */
+static void
+reader_gone(void *arg)
+{
+	struct turn *t = arg;
+
+	if (t->out.error == EPIPE && t->agent)
+		agent_interrupt(t->agent);
+}
+
+int
+turn_init(struct turn *t, const struct options *o, struct err *e)
+{
+	*t = (struct turn){ .lock = -1, .loop = loop_new() };
+	signals_watch(t->loop);
+	out_init(&t->out, STDOUT_FILENO, t->loop);
+	out_init(&t->err, STDERR_FILENO, t->loop);
+	t->out.broken = reader_gone;
+	t->out.arg = t;
+	if (realm_resolve(&o->realm, &t->realm, e) < 0)
+		return -1;
+	return config_load(&t->realm, &t->config, e);
+}
+
+int
+turn_open(struct turn *t, bool create, struct err *e)
+{
+	if (!create && !realm_exists(&t->realm))
+		return err_set(e, E_SESSION_NOT_FOUND,
+		    "No sessions found in this realm (%s)", t->realm.id);
+	if (realm_create(&t->realm, e) < 0 ||
+	    !(t->db = db_open(&t->realm, e)))
+		return -1;
+	t->model = model_new(t->loop);
+	return 0;
+}
+
+void
+turn_close(struct turn *t)
+{
+	turn_release(t);
+	if (t->model)
+		model_free(t->model);
+	db_close(t->db);
+	out_free(&t->out);
+	out_free(&t->err);
+	loop_free(t->loop);
+	config_free(&t->config);
+	realm_free(&t->realm);
+}
+
+int
+turn_take(struct turn *t, const char *session,
+    void (*event)(void *arg, const char *line, size_t n, struct jtext payload),
+    void *arg, struct err *e)
+{
+	struct agent_env env = { .db = t->db, .loop = t->loop,
+	    .model = t->model, .event = event, .arg = arg };
+
+	snprintf(t->session, sizeof t->session, "%s", session);
+	if (lock_session(&t->realm, session, &t->lock, e) < 0)
+		return -1;
+	env.lock_fd = t->lock;
+	if (!(t->agent = agent_open(&env, session, e))) {
+		turn_release(t);
+		return -1;
+	}
+	signals_agent(t->agent);
+	return 0;
+}
+
+void
+turn_release(struct turn *t)
+{
+	signals_agent(NULL);
+	agent_close(t->agent);
+	t->agent = NULL;
+	if (t->lock >= 0)
+		close(t->lock);
+	t->lock = -1;
+}
+
+void
+turn_budget(const struct turn *t, const struct options *o, struct buf *b)
+{
+	int64_t ms = o->max_duration_ms, calls = o->max_tool_calls;
+	int64_t tokens = config_i64(&t->config, "limits/budget", -1);
+
+	if (ms < 0 && calls < 0)
+		return;
+	if (ms < 0)
+		ms = config_ms(&t->config, "limits/max_duration");
+	jput_open(b, '{');
+	if (tokens >= 0)
+		jput_ki64(b, "max_tokens", tokens);
+	if (ms >= 0)
+		jput_ki64(b, "max_duration", ms);
+	if (calls >= 0)
+		jput_ki64(b, "max_tool_calls", calls);
+	jput_close(b, '}');
+}
+
+/* What was not given is absent, not empty. */
+static struct jtext
+given(const struct buf *b)
+{
+	return b->n ? json_slice(b->p, b->n) : JTEXT_NONE;
+}
+
+void
+turn_spec(const struct options *o, const struct buf *budget,
+    struct run_spec *spec)
+{
+	*spec = (struct run_spec){
+		.allow_tools = given(&o->allow),
+		.block_tools = given(&o->block),
+		.idem = o->idem,
+	};
+	if (o->verb == VERB_RUN)	/* these are the session's */
+		return;
+	spec->additional_instructions = given(&o->instructions);
+	spec->model = o->model;
+	spec->provider = o->provider;
+	spec->system_prompt = o->system;
+	spec->provider_params = given(&o->params);
+	spec->output_schema = given(&o->schema);
+	spec->budget = given(budget);
+}
+
+bool
+turn_has_input(struct turn *t)
+{
+	struct input *list = NULL;
+	size_t n = 0;
+
+	if (inputs_queued(t->db, t->session, NULL, &list, &n, NULL) < 0)
+		return false;
+	inputs_free(list, n);
+	return n > 0;
+}
+
+/* Under JSON with the session that is left behind, so that it can be resumed. */
+static int
+report(const struct turn *t, const struct options *o, const struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	if (!o->json)
+		return err_report(prog, e);
+	jput_open(&b, '{');
+	jput_key(&b, "error");
+	err_emit(e, &b);
+	if (*t->session)
+		jput_kcstr(&b, "session_id", t->session);
+	jput_close(&b, '}');
+	fprintf(stderr, "%s\n", b.p);
+	buf_free(&b);
+	return err_info(e->code)->exit;
+}
+
+int
+turn_status(struct turn *t, const struct options *o, const struct err *e)
+{
+	struct err why = *e;
+	int status = 0, sig;
+
+	out_drain(&t->err, &signal_seen);
+	out_drain(&t->out, &signal_seen);
+	if (t->out.error == EPIPE)
+		return 128 + SIGPIPE;
+	if (why.code == E_NONE && t->out.error)
+		err_set(&why, E_FAILED, "standard output: %s",
+		    strerror(t->out.error));
+	if (why.code != E_NONE)
+		status = report(t, o, &why);
+	sig = signal_caught();
+	return sig == SIGHUP ? 128 + SIGTERM : sig ? 128 + sig : status;
+}
