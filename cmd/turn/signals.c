@@ -12,7 +12,7 @@
 
 volatile sig_atomic_t signal_seen;
 static struct agent *volatile current;
-static int wake = -1;		/* eventfd: ends a wait of the loop that was about to begin */
+static volatile int wake = -1;		/* eventfd: ends a wait of the loop that was about to begin */
 
 static void
 on_signal(int sig)
