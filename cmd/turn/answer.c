@@ -26,13 +26,13 @@ emit_pretty(struct out *o, struct buf *json)
 }
 
 static void
-put_ref(const struct turn *t, struct buf *b)
+put_ref(const struct front *t, struct buf *b)
 {
 	buf_printf(b, "%s:%s", t->realm.id, t->session);
 }
 
 static void
-put_ids(const struct turn *t, struct buf *b)
+put_ids(const struct front *t, struct buf *b)
 {
 	struct buf ref = BUF_INIT;
 
@@ -44,7 +44,7 @@ put_ids(const struct turn *t, struct buf *b)
 
 /* Nine keys, always all of them, in alphabetical order (3.5). */
 static void
-print_json(struct turn *t, const struct run_result *r)
+print_json(struct front *t, const struct run_result *r)
 {
 	struct buf b = BUF_INIT;
 
@@ -106,7 +106,7 @@ put_warnings(struct buf *b, const struct run_result *r)
 
 /* run shows the short id, resume where to find the session again (3.4, 3.7). */
 static void
-print_footer(struct turn *t, const struct options *o,
+print_footer(struct front *t, const struct options *o,
     const struct run_result *r)
 {
 	struct buf b = BUF_INIT;
@@ -125,7 +125,7 @@ print_footer(struct turn *t, const struct options *o,
 }
 
 void
-answer_print(struct turn *t, const struct options *o,
+answer_print(struct front *t, const struct options *o,
     const struct run_result *r, bool streamed)
 {
 	if (o->json) {
@@ -140,7 +140,7 @@ answer_print(struct turn *t, const struct options *o,
 }
 
 static void
-pending_json(struct turn *t, const struct run_result *r)
+pending_json(struct front *t, const struct run_result *r)
 {
 	struct buf b = BUF_INIT;
 
@@ -161,7 +161,7 @@ pending_json(struct turn *t, const struct run_result *r)
 }
 
 void
-answer_pending(struct turn *t, const struct options *o,
+answer_pending(struct front *t, const struct options *o,
     const struct run_result *r)
 {
 	struct buf b = BUF_INIT;

@@ -102,7 +102,7 @@ readable(void *arg, int fd, short revents)
 }
 
 void
-lines_start(struct lines *l, struct turn *t, bool json)
+lines_start(struct lines *l, struct front *t, bool json)
 {
 	*l = (struct lines){ .t = t, .json = json };
 	l->watch = loop_watch(t->loop, STDIN_FILENO, POLLIN, readable, l);
@@ -114,7 +114,7 @@ lines_wait(struct lines *l)
 	for (;;) {
 		if (signal_caught() || l->t->out.error)
 			return false;
-		if (turn_has_input(l->t)) {
+		if (front_has_input(l->t)) {
 			l->waiting = 0;
 			if (l->watch)
 				loop_set(l->watch, POLLIN);

@@ -3,14 +3,14 @@
 
 #include <stdbool.h>
 
-#include "turn/turn.h"
+#include "turn/front.h"
 
 /*
  * --stdin lines (cli sheet 4.1): each line of standard input becomes a durable
  * external event of the session, also while a run is under way.
  */
 struct lines {
-	struct turn *t;
+	struct front *t;
 	bool json;		/* --line-format json */
 	bool eof;
 	bool skip;		/* inside a line that is too long */
@@ -19,7 +19,7 @@ struct lines {
 	struct loop_fd *watch;
 };
 
-void lines_start(struct lines *l, struct turn *t, bool json);
+void lines_start(struct lines *l, struct front *t, bool json);
 /* Wait until there is input, or the end (false), or a signal (false). */
 bool lines_wait(struct lines *l);
 void lines_stop(struct lines *l);

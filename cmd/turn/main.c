@@ -7,7 +7,7 @@
 #include "base/proc.h"
 #include "base/util.h"
 #include "turn/signals.h"
-#include "turn/turn.h"
+#include "turn/front.h"
 
 static const char usage[] =
     "usage: rkat-turn run [options] prompt\n"
@@ -76,7 +76,7 @@ run(const struct options *o)
 int
 main(int argc, char *argv[])
 {
-	bool json = options_want_json(argc, argv);
+	bool json = options_want_json(argc, argv), bad;
 	struct err e = ERR_NONE;
 	struct options o;
 	int status;
@@ -85,15 +85,15 @@ main(int argc, char *argv[])
 	proc_subreaper();
 	signals_install();
 	prog = "rkat-turn";
-	if (options_parse(argc, argv, &o, &e) < 0) {
+	bad = options_parse(argc, argv, &o, &e) < 0;
+	if (o.verb == VERB_RUN || o.verb == VERB_RESUME ||
+	    o.verb == VERB_CONTINUE)
+		prog = "rkat";
+	if (bad)
 		status = json ? err_report_json(prog, &e) :
 		    err_report(prog, &e);
-	} else {
-		if (o.verb == VERB_RUN || o.verb == VERB_RESUME ||
-		    o.verb == VERB_CONTINUE)
-			prog = "rkat";
+	else
 		status = run(&o);
-	}
 	options_free(&o);
 	proc_end_all();
 	return status;

@@ -11,14 +11,14 @@
 #include "turn/lines.h"
 #include "turn/render.h"
 #include "turn/signals.h"
-#include "turn/turn.h"
+#include "turn/front.h"
 
 /*
  * rkat run, resume and continue: a turn for a person or a script (cli sheet 3).
  */
 struct people {
 	const struct options *o;
-	struct turn t;
+	struct front t;
 	struct render render;
 	struct buf prompt;	/* a JSON string; empty: go on where it stopped */
 	struct buf budget;
@@ -152,15 +152,15 @@ prepare(struct people *p, char id[UUID_LEN + 1], struct err *e)
 	const struct options *o = p->o;
 	const char *ref = o->session ? o->session : "last";
 
-	if (turn_init(&p->t, o, e) < 0)
+	if (front_init(&p->t, o, e) < 0)
 		return -1;
 	start_rendering(p);
-	turn_budget(&p->t, o, &p->budget);
+	front_budget(&p->t, o, &p->budget);
 	if (o->verb == VERB_RUN)
 		return check_model(p, e) < 0 || read_prompt(p, e) < 0 ||
-		    turn_open(&p->t, true, e) < 0 || create(p, id, e) < 0 ?
+		    front_open(&p->t, true, e) < 0 || create(p, id, e) < 0 ?
 		    -1 : 0;
-	return turn_open(&p->t, false, e) < 0 ||
+	return front_open(&p->t, false, e) < 0 ||
 	    session_resolve(p->t.db, ref, id, e) < 0 ||
 	    read_prompt(p, e) < 0 ? -1 : 0;
 }
@@ -225,7 +225,7 @@ take_turns(struct people *p, struct err *e)
 	struct lines lines;
 	int rc;
 
-	turn_spec(p->o, &p->budget, &spec);
+	front_spec(p->o, &p->budget, &spec);
 	spec.prompt = given(&p->prompt);
 	if (!follow)
 		return one_run(p, &spec, e);
@@ -242,8 +242,8 @@ static void
 say_session(const struct people *p)
 {
 	if (p->o->verb == VERB_RUN && !p->o->json && !p->t.out.error)
-		fprintf(stderr, "[Session: %.8s | kept, go on with: rkat "
-		    "resume %.8s \"...\"]\n", p->t.session, p->t.session);
+		fprintf(stderr, "[Session: %s | kept, go on with: rkat resume "
+		    "%s \"...\"]\n", p->t.session, p->t.session);
 }
 
 static int
@@ -268,18 +268,18 @@ people_main(const struct options *o)
 	int status;
 
 	if (prepare(&p, id, &e) == 0 &&
-	    turn_take(&p.t, id, on_event, &p, &e) == 0) {
+	    front_take(&p.t, id, on_event, &p, &e) == 0) {
 		failed = take_turns(&p, &e) < 0;
 		if (!failed)
 			check_focus(&p, &e);
 	}
-	turn_release(&p.t);
-	status = turn_status(&p.t, o, &e);
+	front_release(&p.t);
+	status = front_status(&p.t, o, &e);
 	if (failed)
 		say_session(&p);
 	render_free(&p.render);
 	buf_free(&p.prompt);
 	buf_free(&p.budget);
-	turn_close(&p.t);
+	front_close(&p.t);
 	return status ? status : p.status;
 }

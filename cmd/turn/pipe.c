@@ -6,7 +6,7 @@
 #include "base/jput.h"
 #include "store/sessions.h"
 #include "turn/signals.h"
-#include "turn/turn.h"
+#include "turn/front.h"
 
 /*
  * rkat-turn SESSION PROMPT and rkat-turn --drain SESSION: a turn for programs.  Event
@@ -15,7 +15,7 @@
 static void
 on_event(void *arg, const char *line, size_t n, struct jtext payload)
 {
-	struct turn *t = arg;
+	struct front *t = arg;
 
 	(void)payload;
 	out_put(&t->out, line, n);
@@ -43,26 +43,26 @@ read_content(const struct options *o, struct buf *content, struct err *e)
 }
 
 static int
-prepare(const struct options *o, struct turn *t, struct buf *content,
+prepare(const struct options *o, struct front *t, struct buf *content,
     char id[UUID_LEN + 1], struct err *e)
 {
 	char ref[256];
 
 	snprintf(ref, sizeof ref, "%.255s", o->session);
-	if (turn_init(t, o, e) < 0)
+	if (front_init(t, o, e) < 0)
 		return -1;
 	if (!strcmp(ref, "-") &&
 	    stdin_first_line(STDIN_FILENO, ref, sizeof ref, e) < 0)
 		return -1;
 	if (o->prompt && read_content(o, content, e) < 0)
 		return -1;
-	if (turn_open(t, false, e) < 0)
+	if (front_open(t, false, e) < 0)
 		return -1;
 	return session_resolve(t->db, ref, id, e);
 }
 
 static int
-run(struct turn *t, const struct run_spec *spec, struct err *e)
+run(struct front *t, const struct run_spec *spec, struct err *e)
 {
 	struct buf b = BUF_INIT;
 	struct run_result r;
@@ -86,19 +86,19 @@ run(struct turn *t, const struct run_spec *spec, struct err *e)
  * then does the work.
  */
 static int
-drain(struct turn *t, const char *id, struct err *e)
+drain(struct front *t, const char *id, struct err *e)
 {
 	static const struct run_spec spec = { .drain = true };
 	int rc;
 
-	if (turn_take(t, id, on_event, t, e) < 0)
+	if (front_take(t, id, on_event, t, e) < 0)
 		return -1;
 	for (;;) {
 		rc = run(t, &spec, e);
-		turn_release(t);
-		if (rc < 0 || signal_caught() || !turn_has_input(t))
+		front_release(t);
+		if (rc < 0 || signal_caught() || !front_has_input(t))
 			return rc;
-		if (turn_take(t, id, on_event, t, e) == 0)
+		if (front_take(t, id, on_event, t, e) == 0)
 			continue;
 		if (e->code != E_SESSION_BUSY)
 			return -1;
@@ -113,7 +113,7 @@ pipe_main(const struct options *o)
 	struct buf content = BUF_INIT, budget = BUF_INIT;
 	struct err e = ERR_NONE;
 	struct run_spec spec;
-	struct turn t;
+	struct front t;
 	char id[UUID_LEN + 1];
 	int status;
 
@@ -123,17 +123,17 @@ pipe_main(const struct options *o)
 		drain(&t, id, &e);
 		goto done;
 	}
-	turn_budget(&t, o, &budget);
-	turn_spec(o, &budget, &spec);
+	front_budget(&t, o, &budget);
+	front_spec(o, &budget, &spec);
 	if (content.n)
 		spec.prompt = json_slice(content.p, content.n);
-	if (turn_take(&t, id, on_event, &t, &e) == 0)
+	if (front_take(&t, id, on_event, &t, &e) == 0)
 		run(&t, &spec, &e);
 done:
-	turn_release(&t);
-	status = turn_status(&t, o, &e);
+	front_release(&t);
+	status = front_status(&t, o, &e);
 	buf_free(&content);
 	buf_free(&budget);
-	turn_close(&t);
+	front_close(&t);
 	return status;
 }

@@ -10,7 +10,7 @@
 #include "store/sessions.h"
 #include "turn/request.h"
 #include "turn/signals.h"
-#include "turn/turn.h"
+#include "turn/front.h"
 
 /*
  * rkat-turn --worker: requests as JSON lines on stdin, events and results as JSON
@@ -21,7 +21,7 @@
 #define WAITING_MAX 1000		/* requests */
 
 struct worker {
-	struct turn t;
+	struct front t;
 	struct buf in;		/* what is not a whole line yet */
 	bool skip;		/* inside a line that is too long */
 	bool eof, stop;
@@ -111,13 +111,13 @@ op_run(struct worker *w, const struct request *rq)
 
 	w->current = rq->id;
 	if (session_resolve(w->t.db, rq->session, id, &e) < 0 ||
-	    turn_take(&w->t, id, on_event, w, &e) < 0) {
+	    front_take(&w->t, id, on_event, w, &e) < 0) {
 		answer_error(w, rq->id, &e);
 		return;
 	}
 	rc = agent_run(w->t.agent, &rq->run, &r, &e);
 	/* Unlock first: who reads the answer may start the next turn elsewhere. */
-	turn_release(&w->t);
+	front_release(&w->t);
 	if (rc == 0 && r.outcome == RUN_INTERRUPTED)
 		rc = err_set(&e, E_REQUEST_CANCELLED, "Run was cancelled");
 	if (rc < 0)
@@ -307,13 +307,13 @@ worker_main(const struct options *o)
 	struct err e = ERR_NONE;
 	int status;
 
-	if (turn_init(&w.t, o, &e) == 0 && turn_open(&w.t, true, &e) == 0)
+	if (front_init(&w.t, o, &e) == 0 && front_open(&w.t, true, &e) == 0)
 		serve(&w);
-	status = turn_status(&w.t, o, &e);
+	status = front_status(&w.t, o, &e);
 	while (w.n_queue)
 		free(w.queue[--w.n_queue]);
 	free(w.queue);
 	buf_free(&w.in);
-	turn_close(&w.t);
+	front_close(&w.t);
 	return status;
 }

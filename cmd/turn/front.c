@@ -10,22 +10,22 @@
 #include "store/inputs.h"
 #include "store/lock.h"
 #include "turn/signals.h"
-#include "turn/turn.h"
+#include "turn/front.h"
 
 /* Nobody reads the answer any more: do not go on paying for it. */
 static void
 reader_gone(void *arg)
 {
-	struct turn *t = arg;
+	struct front *t = arg;
 
 	if (t->out.error == EPIPE && t->agent)
 		agent_interrupt(t->agent);
 }
 
 int
-turn_init(struct turn *t, const struct options *o, struct err *e)
+front_init(struct front *t, const struct options *o, struct err *e)
 {
-	*t = (struct turn){ .lock = -1, .loop = loop_new() };
+	*t = (struct front){ .lock = -1, .loop = loop_new() };
 	signals_watch(t->loop);
 	out_init(&t->out, STDOUT_FILENO, t->loop);
 	out_init(&t->err, STDERR_FILENO, t->loop);
@@ -37,7 +37,7 @@ turn_init(struct turn *t, const struct options *o, struct err *e)
 }
 
 int
-turn_open(struct turn *t, bool create, struct err *e)
+front_open(struct front *t, bool create, struct err *e)
 {
 	if (!create && !realm_exists(&t->realm))
 		return err_set(e, E_SESSION_NOT_FOUND,
@@ -50,9 +50,9 @@ turn_open(struct turn *t, bool create, struct err *e)
 }
 
 void
-turn_close(struct turn *t)
+front_close(struct front *t)
 {
-	turn_release(t);
+	front_release(t);
 	if (t->model)
 		model_free(t->model);
 	db_close(t->db);
@@ -64,7 +64,7 @@ turn_close(struct turn *t)
 }
 
 int
-turn_take(struct turn *t, const char *session,
+front_take(struct front *t, const char *session,
     void (*event)(void *arg, const char *line, size_t n, struct jtext payload),
     void *arg, struct err *e)
 {
@@ -76,7 +76,7 @@ turn_take(struct turn *t, const char *session,
 		return -1;
 	env.lock_fd = t->lock;
 	if (!(t->agent = agent_open(&env, session, e))) {
-		turn_release(t);
+		front_release(t);
 		return -1;
 	}
 	signals_agent(t->agent);
@@ -84,7 +84,7 @@ turn_take(struct turn *t, const char *session,
 }
 
 void
-turn_release(struct turn *t)
+front_release(struct front *t)
 {
 	signals_agent(NULL);
 	agent_close(t->agent);
@@ -95,7 +95,7 @@ turn_release(struct turn *t)
 }
 
 void
-turn_budget(const struct turn *t, const struct options *o, struct buf *b)
+front_budget(const struct front *t, const struct options *o, struct buf *b)
 {
 	int64_t ms = o->max_duration_ms, calls = o->max_tool_calls;
 	int64_t tokens = config_i64(&t->config, "limits/budget", -1);
@@ -122,7 +122,7 @@ given(const struct buf *b)
 }
 
 void
-turn_spec(const struct options *o, const struct buf *budget,
+front_spec(const struct options *o, const struct buf *budget,
     struct run_spec *spec)
 {
 	*spec = (struct run_spec){
@@ -142,7 +142,7 @@ turn_spec(const struct options *o, const struct buf *budget,
 }
 
 bool
-turn_has_input(struct turn *t)
+front_has_input(struct front *t)
 {
 	struct input *list = NULL;
 	size_t n = 0;
@@ -155,7 +155,7 @@ turn_has_input(struct turn *t)
 
 /* Under JSON with the session that is left behind, so that it can be resumed. */
 static int
-report(const struct turn *t, const struct options *o, const struct err *e)
+report(const struct front *t, const struct options *o, const struct err *e)
 {
 	struct buf b = BUF_INIT;
 
@@ -173,7 +173,7 @@ report(const struct turn *t, const struct options *o, const struct err *e)
 }
 
 int
-turn_status(struct turn *t, const struct options *o, const struct err *e)
+front_status(struct front *t, const struct options *o, const struct err *e)
 {
 	struct err why = *e;
 	int status = 0, sig;
