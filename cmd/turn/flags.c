@@ -429,7 +429,7 @@ const struct flag flags[N_FLAGS] = {
 	{ "--network", 0, no_argument, set_switch, RUN },
 	{ "--idempotency-key", 0, required_argument, set_idem, TURN },
 	{ "--verbose", 'v', no_argument, set_switch, PEOPLE },
-	{ "--stdin", 0, optional_argument, set_stdin, PEOPLE, true },
+	{ "--stdin", 0, optional_argument, set_stdin, PEOPLE },
 	{ "--line-format", 0, required_argument, set_line_format, PEOPLE },
 	{ "--content", 0, no_argument, set_switch, PIPE },
 	{ "--drain", 0, no_argument, set_switch, DRAIN },

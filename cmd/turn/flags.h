@@ -28,7 +28,6 @@ struct flag {
 	int (*set)(struct parse *p, const char *flag, const char *arg,
 	    struct err *e);
 	unsigned verbs;			/* bits 1 << VERB_... */
-	bool may_be_mode;		/* the next argument is its value only if it is a stdin mode */
 };
 #define N_FLAGS 50
 extern const struct flag flags[N_FLAGS];

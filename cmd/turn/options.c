@@ -103,7 +103,7 @@ read_flags(int argc, char **argv, struct parse *p, struct err *e)
 			return err_set(e, E_INVALID_PARAMS,
 			    "%s is no option here", f->name);
 		/* --stdin takes the next argument only if that is a mode. */
-		if (f->may_be_mode && !optarg && optind < argc &&
+		if (f->has_arg == optional_argument && !optarg && optind < argc &&
 		    stdin_mode_parse(argv[optind], &mode))
 			optarg = argv[optind++];
 		if (f->set(p, f->name, optarg, e) < 0)
