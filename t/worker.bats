@@ -1,0 +1,175 @@
+load helper
+
+# start [ARGS]: a worker on two pipes; ask LINE; answers land in $T/out.
+start() {
+	mkfifo "$T/in"
+	rkat-turn "$@" --worker <"$T/in" >"$T/out" 2>"$T/err" 3>&- &
+	W=$!
+	exec 9>"$T/in"
+}
+ask() { printf '%s\n' "$@" >&9; }
+# answer ID: wait for the result or error of that request, and print it.
+answered() { jq -c --argjson id "$1" 'select(.id == $id and (.result or .error))' "$T/out" | grep .; }
+answer() {
+	wait_for answered "$1" || { cat "$T/out" "$T/err" >&2; return 1; }
+	answered "$1"
+}
+end() {
+	exec 9>&-
+	S=0
+	wait "$W" || S=$?
+}
+
+@test "worker: create, run, and its events, all under the request's id" {
+	sim echo
+	start
+	ask '{"id":1,"op":"create","labels":{"k":"v"},"enable_shell":true,"app_context":{"n":9007199254740993}}'
+	id=$(answer 1 | jq -r .result.session_id)
+	same "$(answer 1 | jq -r .result.session_ref)" "test:$id"
+	same "$(db "SELECT labels FROM sessions")" '{"k":"v"}'
+	same "$(db "SELECT json_extract(meta, '\$.tooling.shell') FROM sessions")" enable
+	ask "{\"id\":\"two\",\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"hi\"}"
+	same "$(answer '"two"' | jq -r .result.text)" "You said: hi"
+	same "$(answer '"two"' | jq -r .outcome)" completed
+	same "$(jq -c 'select(.event) | .event' "$T/out")" "$(rkat-session events "$id")"
+	same "$(jq -c 'select(.event) | .id' "$T/out" | sort -u)" '"two"'
+	end
+	[ "$S" -eq 0 ]
+	[ ! -s "$T/err" ]
+}
+
+@test "worker: an event's line is not touched" {
+	sim_script '{"match":{"has_tool_result":false},"reply":{"tool_calls":[{"id":"c","name":"datetime","args":"{\"n\": 9007199254740993, \"e\":1e400}"}]}}' '{"reply":{"text":"ok"}}'
+	start
+	ask '{"id":1,"op":"create"}'
+	id=$(answer 1 | jq -r .result.session_id)
+	ask "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"hi\"}"
+	answer 2
+	end
+	has "$(cat "$T/out")" '"n": 9007199254740993, "e":1e400'
+}
+
+@test "worker: bad lines get an error each, and it goes on" {
+	start
+	ask 'garbage' '{"id":2}' '{"id":3,"op":"rum"}' '[]' '{"id":5,"op":"run"}' '{"id":6,"op":"ping","x":1}' \
+	    '{"id":7,"op":"create","labels":[]}' '{"id":8,"op":"create","max_tokens":"x"}' \
+	    '{"id":9,"op":"run","session":"nope","prompt":"x"}' '{"id":10,"op":"run","session":"nope","prompt":{}}' '' \
+	    '{"id":{},"op":"ping"}' '{"id":12,"op":"create","output_schema":{"type":7}}' '{"id":13,"op":"ping"}'
+	answer 13 >/dev/null
+	answer 12 >/dev/null
+	end
+	[ "$S" -eq 0 ]
+	same "$(jq -rs 'sort_by(.id | tostring) | map("\(.id) \(.error.code // "ok")") | .[]' "$T/out")" "$(printf '%s\n' \
+	    '10 INVALID_PARAMS' '12 INVALID_PARAMS' '13 ok' '2 INVALID_PARAMS' '3 INVALID_PARAMS' '5 INVALID_PARAMS' \
+	    '6 INVALID_PARAMS' '7 INVALID_PARAMS' '8 INVALID_PARAMS' '9 SESSION_NOT_FOUND' 'null INVALID_PARAMS' 'null INVALID_PARAMS' \
+	    '{} INVALID_PARAMS')"
+	has "$(jq -r 'select(.id == 6) | .error.message' "$T/out")" "/x: no such member of ping"
+	same "$(db 'SELECT count(*) FROM sessions')" 0
+}
+
+@test "worker: a line that is too long is answered once, the next is served" {
+	start
+	head -c 67200000 /dev/zero | tr '\0' x >&9
+	ask '' '{"id":1,"op":"ping"}'
+	answer 1 >/dev/null
+	end
+	same "$(jq -r 'select(.error) | .error.message' "$T/out")" "a request of more than 64 MiB"
+}
+
+@test "worker: interrupt and ping are answered while a run is under way" {
+	sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghij","chunk":1,"chunk_delay_ms":500}}' '{"reply":{"text":"fine"}}'
+	start
+	ask '{"id":1,"op":"create"}'
+	id=$(answer 1 | jq -r .result.session_id)
+	ask "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"slow\"}" "{\"id\":3,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"next\"}"
+	wait_for grep -q text_delta "$T/out"
+	ask '{"id":4,"op":"ping"}'
+	same "$(answer 4 | jq -c .result)" '{"busy":true}'
+	ask '{"id":5,"op":"interrupt","session":"another"}'
+	same "$(answer 5 | jq -c .result)" '{"interrupted":false}'
+	ask "{\"id\":6,\"op\":\"interrupt\",\"session\":\"$id\"}"
+	same "$(answer 6 | jq -c .result)" '{"interrupted":true}'
+	same "$(answer 2 | jq -r .error.code)" REQUEST_CANCELLED
+	same "$(answer 3 | jq -r .result.text)" fine
+	ask '{"id":7,"op":"interrupt"}' '{"id":8,"op":"ping"}'
+	same "$(answer 7 | jq -c .result)" '{"interrupted":false}'
+	same "$(answer 8 | jq -c .result)" '{"busy":false}'
+	end
+}
+
+@test "worker: a failing run is an error with its cause; the worker goes on" {
+	sim_script '{"match":{"user":"bad"},"reply":{"status":400,"error":{"type":"x","message":"no such thing"}}}' '{"reply":{"text":"fine"}}'
+	start
+	ask '{"id":1,"op":"create"}'
+	id=$(answer 1 | jq -r .result.session_id)
+	ask "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"bad\"}" "{\"id\":3,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"good\"}"
+	same "$(answer 2 | jq -c '[.error.code,.error.retryable,.error.provider_status]')" '["PROVIDER_ERROR",false,400]'
+	same "$(answer 3 | jq -r .result.text)" fine
+	end
+}
+
+@test "worker: queued input is drained; an empty queue is outcome nothing" {
+	sim echo
+	id=$(rkat-session create)
+	rkat-session input "$id" one >/dev/null
+	rkat-session input "$id" two >/dev/null
+	start
+	ask "{\"id\":1,\"op\":\"run\",\"session\":\"$id\",\"drain\":true}" "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"drain\":true}"
+	same "$(answer 1 | jq -r .outcome)" completed
+	same "$(answer 2 | jq -r .outcome)" nothing
+	same "$(jq -r 'select(.event.payload.type == "run_completed") | .event.payload.result' "$T/out")" "$(printf 'You said: one\nYou said: two')"
+	end
+}
+
+@test "worker: its connection to the model is reused" {
+	sim echo
+	id=$(rkat-session create)
+	start
+	for n in 1 2 3; do
+		ask "{\"id\":$n,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"hi\"}"
+		answer $n >/dev/null
+		ss -tn state established 2>/dev/null | grep "${SIM##*:}" >"$T/ss.$n" || true
+	done
+	end
+	same "$(cat "$T/ss.1")" "$(cat "$T/ss.3")"
+}
+
+@test "worker: exit and the end of input both let finish what was asked" {
+	sim echo
+	id=$(rkat-session create)
+	printf '%s\n' "{\"id\":1,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"a\"}" '{"id":2,"op":"exit"}' \
+	    "{\"id\":3,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"b\"}" | rkat-turn --worker >"$T/out"
+	same "$(jq -c 'select(.result) | .id' "$T/out" | tr '\n' ' ')" "1 2 "
+	printf '{"id":4,"op":"run","session":"%s","prompt":"c"}' "$id" | rkat-turn --worker >"$T/out"
+	same "$(jq -r 'select(.result) | .result.text' "$T/out")" "You said: c"
+}
+
+@test "worker: SIGTERM ends the run with its terminal event and its answer, exit 143" {
+	sim_script '{"reply":{"text":"abcdefghij","chunk":1,"chunk_delay_ms":500}}'
+	id=$(rkat-session create)
+	start
+	ask "{\"id\":1,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"slow\"}"
+	wait_for grep -q text_delta "$T/out"
+	kill -TERM "$W"
+	end
+	[ "$S" -eq 143 ]
+	same "$(answer 1 | jq -r .error.code)" REQUEST_CANCELLED
+	same "$(rkat-session events "$id" | jq -r .payload.type | grep -c 'run_failed\|run_completed')" 1
+}
+
+@test "worker: idle, SIGTERM ends it at once" {
+	start
+	ask '{"id":1,"op":"ping"}'
+	answer 1 >/dev/null
+	kill -TERM "$W"
+	end
+	[ "$S" -eq 143 ]
+}
+
+@test "worker: nobody reads its answers any more: it stops" {
+	sim_script '{"reply":{"repeat":{"text":"0123456789","times":100000},"chunk":100,"chunk_delay_ms":1}}'
+	id=$(rkat-session create)
+	s=$( { { echo "{\"id\":1,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"big\"}"; sleep 5; } |
+	    { rkat-turn --worker; echo $? >"$T/status"; } } | head -n 5 >/dev/null; cat "$T/status")
+	same "$s" 141
+}
