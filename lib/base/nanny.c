@@ -136,11 +136,15 @@ calm_signals(void)
 static _Noreturn void
 program(const struct proc_spec *spec, const char *path, int report)
 {
+	int low = report;
+
 	/* Killed nanny, dead program. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setsid();
 	calm_signals();
-	report = fcntl(report, F_DUPFD_CLOEXEC, 3);
+	/* Out of the way of 0, 1 and 2. */
+	report = fcntl(low, F_DUPFD_CLOEXEC, 3);
+	close(low);
 	if (place(spec) < 0)
 		fail(report, NANNY_FDS);
 	seal();

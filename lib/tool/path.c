@@ -233,40 +233,32 @@ target_of(const struct root *r, const char *rel, int dir, const char *name)
 }
 
 int
-root_place(const struct root *r, const char *rel, bool follow, bool make,
-    int *dir, char **name)
+root_place(const struct root *r, char **rel, bool follow, bool make, int *dir,
+    char **name)
 {
-	char *at = xstrdup(rel);
-	int rc = -1;
-
-	*dir = -1;
 	for (int links = 0; links < MAX_LINKS; links++) {
-		const char *slash = strrchr(at, '/');
-		char *up = dir_of(at), *next;
+		const char *slash = strrchr(*rel, '/');
+		char *up = dir_of(*rel), *next;
 		struct stat st;
 
 		*dir = open_dir(r, up, make);
 		free(up);
 		if (*dir < 0)
-			goto done;
-		*name = xstrdup(slash ? slash + 1 : at);
+			return -1;
+		*name = xstrdup(slash ? slash + 1 : *rel);
 		if (!follow || fstatat(*dir, *name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISLNK(st.st_mode)) {
-			rc = 0;
-			goto done;
-		}
-		next = target_of(r, at, *dir, *name);
+		    !S_ISLNK(st.st_mode))
+			return 0;
+		next = target_of(r, *rel, *dir, *name);
 		close(*dir);
 		*dir = -1;
 		free(*name);
 		*name = NULL;
-		free(at);
-		at = next;
-		if (!at)
-			goto done;
+		if (!next)
+			return -1;
+		free(*rel);
+		*rel = next;
 	}
 	errno = ELOOP;
-done:
-	free(at);
-	return rc;
+	return -1;
 }

@@ -32,11 +32,12 @@ int root_openat(const struct root *r, const char *rel, int flags);
 bool root_escaped(int error);
 
 /*
- * The directory and last name of rel, for the *at calls; with follow a last component
- * that is a symlink is replaced by what it points to.  With make missing directories
- * are made.  *dir is to be closed, *name is new.  -1 with errno.
+ * The directory and last name of *rel, for the *at calls.  With follow a last
+ * component that is a symlink is replaced by what it points to, in *rel, too.  With
+ * make missing directories are made.  *dir is to be closed, *name is new.  -1 with
+ * errno.
  */
-int root_place(const struct root *r, const char *rel, bool follow, bool make,
+int root_place(const struct root *r, char **rel, bool follow, bool make,
     int *dir, char **name);
 
 #endif

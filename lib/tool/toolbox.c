@@ -451,6 +451,7 @@ toolbox_start(struct toolbox *b, const struct tool_call *c, tool_done *done,
 	    .arg = arg };
 	r->args = xmalloc(args.n + 1);
 	memcpy(r->args, args.p, args.n);
+	r->args[args.n] = '\0';
 	for (p = &b->runs; *p; p = &(*p)->next)
 		;
 	*p = r;
@@ -475,7 +476,8 @@ static void
 add_builtins(struct toolbox *b)
 {
 	static const struct builtin *const tables[] = {
-		datetime_tools, shell_tools, job_tools,
+		datetime_tools, patch_tools, image_tools, file_tools, shell_tools,
+		job_tools,
 	};
 
 	for (size_t i = 0; i < COUNT(tables); i++)
