@@ -311,7 +311,7 @@ put_output_config(struct encode *en)
 	return 0;
 }
 
-/* The user's keys over the edit; a bare number as trigger becomes the typed object (sheet 11). */
+/* The user's keys; a bare number as trigger becomes the typed object (sheet 11). */
 static void
 put_edit(struct buf *b, struct jtext keys)
 {

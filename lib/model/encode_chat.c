@@ -161,7 +161,10 @@ put_tools(struct encode *en)
 	jput_close(b, ']');
 }
 
-/* reasoning_effort is sent by its own name and inside the reasoning object: servers read one or the other. */
+/*
+ * reasoning_effort is sent by its own name and inside the reasoning object: servers
+ * read one or the other.
+ */
 static void
 put_reasoning(struct encode *en)
 {

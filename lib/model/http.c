@@ -12,7 +12,7 @@
 #include "model/http.h"
 
 #define TURN_MS 40		/* longest sleep: bounds how late a cancel is seen */
-#define GRACE_MS 100		/* for the end of a reply that is complete, so that the connection can be kept */
+#define GRACE_MS 100		/* for the end of a complete reply: then the connection is kept */
 #define NEARLY_MS 5000
 
 struct http {

@@ -152,3 +152,37 @@ jtree_del(struct node *t, const char *name)
 	if (i < t->n)
 		jtree_remove(t, i);
 }
+
+void
+jtree_each(struct node *t, void (*each)(struct node *, void *), void *arg)
+{
+	for (size_t i = 0; t->kind == NODE_OBJECT && i < t->n; i++) {
+		struct node *kid = t->kids[i];
+		bool group = kid->kind == NODE_ARRAY ||
+		    jtree_place(kid->key, JTEXT_NONE) == PLACE_MAP;
+
+		if (kid->kind == NODE_LEAF)
+			continue;
+		if (!group)
+			each(kid, arg);
+		for (size_t k = 0; group && k < kid->n; k++)
+			each(kid->kids[k], arg);
+	}
+}
+
+bool
+jtree_object_typed(const struct node *t)
+{
+	const struct node *type = jtree_get(t, "type");
+	struct jiter it;
+
+	if (t->kind != NODE_OBJECT)
+		return false;
+	if (!type)
+		return jtree_get(t, "properties") != NULL;
+	if (json_is(type->raw, '['))
+		for (it = json_iter(type->raw); json_next(&it); )
+			if (json_str_is(it.value, "object"))
+				return true;
+	return json_str_is(type->raw, "object");
+}

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/json.h"
 
 /*
@@ -26,6 +27,12 @@ struct node {
 enum place { PLACE_DATA, PLACE_SCHEMA, PLACE_LIST, PLACE_MAP };
 enum place jtree_place(struct jtext key, struct jtext value);
 
+/*
+ * Read a schema.  With inline_refs every local $ref is replaced by what it points to
+ * and definitions go; one that cannot be is an error.  NULL: that, too deep or too big.
+ */
+struct node *jtree_read(struct jtext schema, bool inline_refs, struct err *e);
+
 struct node *jtree_leaf(struct jtext raw);
 struct node *jtree_own(char *text);	/* takes the text */
 struct node *jtree_new(enum node_kind kind);
@@ -39,5 +46,11 @@ void jtree_set(struct node *t, struct jtext key, struct node *kid);
 void jtree_del(struct node *t, const char *name);
 void jtree_push(struct node *t, struct node *kid);	/* array */
 void jtree_remove(struct node *t, size_t i);
+
+/* Call each(schema, arg) for every schema right below t. */
+void jtree_each(struct node *t, void (*each)(struct node *, void *),
+    void *arg);
+/* Object typed: says so, or says nothing and has properties. */
+bool jtree_object_typed(const struct node *t);
 
 #endif

@@ -6,225 +6,8 @@
 #include "model/jtree.h"
 #include "model/lower.h"
 
-#define DEPTH_MAX 128
-#define NODES_MAX 100000	/* references may multiply */
-#define REFS_MAX 64		/* providers sheet 6: nesting limit */
-
 #define KEY(s) ((struct jtext){ "\"" s "\"", sizeof s + 1 })
 #define RAW(s) ((struct jtext){ s, sizeof s - 1 })
-
-/* ---- reading ---- */
-
-struct reading {
-	struct jtext root;
-	bool inline_refs;
-	struct jtext refs[REFS_MAX];	/* being inlined right now */
-	size_t n_refs, nodes;
-	int depth;
-	char **bad;			/* references that cannot be inlined */
-	size_t n_bad;
-	struct err *e;
-};
-
-static struct node *read_schema(struct reading *r, struct jtext v);
-
-/* "#/a~1b/0" in the root; NULL text if it leads nowhere. */
-static struct jtext
-resolve(const struct reading *r, const char *ref)
-{
-	struct jtext v = r->root;
-
-	if (*ref++ != '#')
-		return JTEXT_NONE;
-	while (v.p && *ref == '/') {
-		struct buf name = BUF_INIT;
-
-		for (ref++; *ref && *ref != '/'; ref++) {
-			char c = *ref;
-
-			if (c == '~' && (ref[1] == '0' || ref[1] == '1'))
-				c = *++ref == '1' ? '/' : '~';
-			buf_putc(&name, c);
-		}
-		v = json_is(v, '[') ? json_path(v, buf_str(&name)) :
-		    json_get(v, buf_str(&name));
-		buf_free(&name);
-	}
-	return *ref ? JTEXT_NONE : v;
-}
-
-static void
-unresolved(struct reading *r, char *ref)
-{
-	for (size_t i = 0; i < r->n_bad; i++) {
-		if (!strcmp(r->bad[i], ref)) {
-			free(ref);
-			return;
-		}
-	}
-	r->bad = xrealloc(r->bad, (r->n_bad + 1) * sizeof *r->bad);
-	r->bad[r->n_bad++] = ref;
-}
-
-/* The schema that v refers to, or an empty one after noting that there is none. */
-static struct node *
-read_ref(struct reading *r, struct jtext ref_token)
-{
-	char *ref = json_str(ref_token, NULL);
-	struct jtext to = resolve(r, ref);
-	bool cyclic = r->n_refs == REFS_MAX;
-	struct node *t;
-
-	for (size_t i = 0; i < r->n_refs; i++)
-		cyclic |= r->refs[i].p == to.p;
-	if (!to.p || cyclic) {
-		unresolved(r, ref);
-		return jtree_new(NODE_OBJECT);
-	}
-	free(ref);
-	r->refs[r->n_refs++] = to;
-	t = read_schema(r, to);
-	r->n_refs--;
-	if (t && t->kind != NODE_OBJECT) {	/* true or false */
-		jtree_free(t);
-		t = jtree_new(NODE_OBJECT);
-	}
-	return t;
-}
-
-/* A list or map of schemas. */
-static struct node *
-read_group(struct reading *r, struct jtext v)
-{
-	struct node *t = jtree_new(json_is(v, '{') ? NODE_OBJECT : NODE_ARRAY);
-	struct jiter it;
-
-	for (it = json_iter(v); json_next(&it); ) {
-		struct node *kid = read_schema(r, it.value);
-
-		if (!kid) {
-			jtree_free(t);
-			return NULL;
-		}
-		if (t->kind == NODE_OBJECT)
-			jtree_set(t, it.key, kid);
-		else
-			jtree_push(t, kid);
-	}
-	return t;
-}
-
-static struct node *
-read_member(struct reading *r, struct jtext key, struct jtext v)
-{
-	enum place place = jtree_place(key, v);
-
-	if (place == PLACE_SCHEMA)
-		return read_schema(r, v);
-	if ((place == PLACE_LIST && json_is(v, '[')) ||
-	    (place == PLACE_MAP && json_is(v, '{')))
-		return read_group(r, v);
-	return jtree_leaf(v);
-}
-
-/* Definitions are of no use once every reference is inlined. */
-static bool
-definition(struct jtext key)
-{
-	return json_str_is(key, "$defs") || json_str_is(key, "defs") ||
-	    json_str_is(key, "definitions");
-}
-
-static struct node *
-read_object(struct reading *r, struct jtext v)
-{
-	struct jtext ref = json_get(v, "$ref");
-	bool inlined = r->inline_refs && json_is(ref, '"');
-	struct node *t = inlined ? read_ref(r, ref) : jtree_new(NODE_OBJECT);
-	struct jiter it;
-
-	for (it = json_iter(v); t && json_next(&it); ) {
-		struct node *kid;
-
-		if (r->inline_refs && (definition(it.key) ||
-		    (inlined && json_str_is(it.key, "$ref"))))
-			continue;
-		kid = read_member(r, it.key, it.value);
-		if (!kid) {
-			jtree_free(t);
-			return NULL;
-		}
-		jtree_set(t, it.key, kid);
-	}
-	return t;
-}
-
-/* NULL: too deep or too big. */
-static struct node *
-read_schema(struct reading *r, struct jtext v)
-{
-	struct node *t;
-
-	if (++r->nodes > NODES_MAX || r->depth == DEPTH_MAX) {
-		err_set(r->e, E_INVALID_PARAMS, r->depth == DEPTH_MAX ?
-		    "schema nests deeper than %d levels" :
-		    "schema has more than %d nodes",
-		    r->depth == DEPTH_MAX ? DEPTH_MAX : NODES_MAX);
-		return NULL;
-	}
-	if (!json_is(v, '{'))
-		return jtree_leaf(v);
-	r->depth++;
-	t = read_object(r, v);
-	r->depth--;
-	return t;
-}
-
-/* ---- walking ---- */
-
-/* Call each(schema, arg) for every schema right below t. */
-static void
-each_below(struct node *t, void (*each)(struct node *, void *), void *arg)
-{
-	for (size_t i = 0; t->kind == NODE_OBJECT && i < t->n; i++) {
-		struct node *kid = t->kids[i];
-		bool group = kid->kind == NODE_ARRAY ||
-		    jtree_place(kid->key, JTEXT_NONE) == PLACE_MAP;
-
-		if (kid->kind == NODE_LEAF)
-			continue;
-		if (!group)
-			each(kid, arg);
-		for (size_t k = 0; group && k < kid->n; k++)
-			each(kid->kids[k], arg);
-	}
-}
-
-static bool
-leaf_is(const struct node *t, const char *name, const char *s)
-{
-	const struct node *kid = jtree_get(t, name);
-
-	return kid && kid->kind == NODE_LEAF && json_str_is(kid->raw, s);
-}
-
-/* Object typed: says so, or says nothing and has properties. */
-static bool
-object_typed(const struct node *t)
-{
-	const struct node *type = jtree_get(t, "type");
-	struct jiter it;
-
-	if (t->kind != NODE_OBJECT)
-		return false;
-	if (!type)
-		return jtree_get(t, "properties") != NULL;
-	if (json_is(type->raw, '['))
-		for (it = json_iter(type->raw); json_next(&it); )
-			if (json_str_is(it.value, "object"))
-				return true;
-	return json_str_is(type->raw, "object");
-}
 
 /* ---- Gemini function parameters ---- */
 
@@ -360,6 +143,14 @@ split_types(struct node *t)
 	}
 }
 
+static bool
+leaf_is(const struct node *t, const char *name, const char *s)
+{
+	const struct node *kid = jtree_get(t, name);
+
+	return kid && kid->kind == NODE_LEAF && json_str_is(kid->raw, s);
+}
+
 /* A variant that admits nothing but null. */
 static bool
 only_null(const struct node *v)
@@ -397,7 +188,10 @@ drop_null(struct node *t, const char *name)
 static void
 lower_node(struct node *t, void *arg)
 {
-	/* $ref is gone by now; additionalProperties goes everywhere, for the API answers 400 to it. */
+	/*
+	 * $ref is inlined by now; additionalProperties goes everywhere, for
+	 * the API answers 400 to it.
+	 */
 	static const char *const strip[] = { "$schema", "$defs", "defs",
 		"definitions", "$ref", "$id", "$anchor", "const", "title",
 		"additionalProperties" };
@@ -410,51 +204,22 @@ lower_node(struct node *t, void *arg)
 	split_types(t);
 	for (size_t i = 0; i < COUNT(strip); i++)
 		jtree_del(t, strip[i]);
-	each_below(t, lower_node, arg);
+	jtree_each(t, lower_node, arg);
 	drop_null(t, "oneOf");
 	drop_null(t, "anyOf");
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int
-refuse_refs(struct reading *r)
-{
-	struct buf b = BUF_INIT;
-
-	qsort(r->bad, r->n_bad, sizeof *r->bad, by_name);
-	for (size_t i = 0; i < r->n_bad; i++) {
-		buf_printf(&b, "%s%s", i ? ", " : "", r->bad[i]);
-		free(r->bad[i]);
-	}
-	free(r->bad);
-	err_set(r->e, E_INVALID_PARAMS, "Gemini function parameters schema "
-	    "contains unresolved $ref values: %s. Only local refs "
-	    "(e.g. '#/$defs/...') are supported for inlining.", buf_str(&b));
-	buf_free(&b);
-	return -1;
 }
 
 int
 lower_parameters(struct jtext schema, struct buf *out, struct err *e)
 {
-	struct reading r = { .root = schema, .inline_refs = true, .e = e };
-	struct node *t = read_schema(&r, schema);
-	int rc = -1;
+	struct node *t = jtree_read(schema, true, e);
 
-	if (r.n_bad) {
-		refuse_refs(&r);
-	} else if (t) {
-		lower_node(t, NULL);
-		jtree_emit(t, out);
-		rc = 0;
-	}
+	if (!t)
+		return -1;
+	lower_node(t, NULL);
+	jtree_emit(t, out);
 	jtree_free(t);
-	return rc;
+	return 0;
 }
 
 /* ---- Anthropic output schemas ---- */
@@ -534,17 +299,16 @@ close_node(struct node *t, void *arg)
 		one->key = KEY("anyOf");
 	move_to_description(t);
 	more = jtree_get(t, "additionalProperties");
-	if (object_typed(t) && (more || jtree_get(t, "properties")))
+	if (jtree_object_typed(t) && (more || jtree_get(t, "properties")))
 		jtree_set(t, KEY("additionalProperties"),
 		    jtree_leaf(RAW("false")));
-	each_below(t, close_node, arg);
+	jtree_each(t, close_node, arg);
 }
 
 int
 lower_closed(struct jtext schema, struct buf *out, struct err *e)
 {
-	struct reading r = { .root = schema, .e = e };
-	struct node *t = read_schema(&r, schema);
+	struct node *t = jtree_read(schema, false, e);
 
 	if (!t)
 		return -1;
@@ -586,7 +350,7 @@ strict_node(struct node *t, void *arg)
 	for (size_t i = 0; i < COUNT(refused); i++)
 		if (jtree_get(t, refused[i]))
 			*strict = false;
-	if (object_typed(t)) {
+	if (jtree_object_typed(t)) {
 		more = jtree_get(t, "additionalProperties");
 		if (!more)
 			jtree_set(t, KEY("additionalProperties"),
@@ -599,20 +363,19 @@ strict_node(struct node *t, void *arg)
 			if (!required(t, props->kids[i]->key))
 				*strict = false;
 	}
-	each_below(t, strict_node, arg);
+	jtree_each(t, strict_node, arg);
 }
 
 int
 lower_strict(struct jtext schema, bool *strict, struct buf *out,
     struct err *e)
 {
-	struct reading r = { .root = schema, .e = e };
-	struct node *t = *strict ? read_schema(&r, schema) : NULL;
+	struct node *t = *strict ? jtree_read(schema, false, e) : NULL;
 
 	if (*strict && !t)
 		return -1;
 	if (t) {
-		if (!object_typed(t) || jtree_get(t, "anyOf"))
+		if (!jtree_object_typed(t) || jtree_get(t, "anyOf"))
 			*strict = false;
 		strict_node(t, strict);
 	}

@@ -3,10 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/transcript.h"
-
-#define ID_MAX 64		/* Responses refuses longer call ids */
-#define NO_RESULT "[interrupted: this call has no result]"
+#include "model/transcript_impl.h"
 
 enum wire
 wire_of(const struct model_target *t)
@@ -18,25 +15,13 @@ wire_of(const struct model_target *t)
 	return t->chat_style ? WIRE_CHAT : WIRE_RESPONSES;
 }
 
-/* What one reading needs. */
-struct reader {
-	const struct model_request *rq;
-	enum wire wire;
-	bool replay;		/* encrypted reasoning goes back */
-	struct transcript *t;
-	struct buf system;
-	uint64_t *ids;		/* hashes of the call ids in use */
-	size_t n_ids;
-	struct err *e;
-};
-
 /* ---- parts ---- */
 
 static void
-part_free(struct part *p)
+transcript_part_free(struct part *p)
 {
 	for (size_t i = 0; i < p->n_parts; i++)
-		part_free(&p->parts[i]);
+		transcript_part_free(&p->parts[i]);
 	free(p->parts);
 	free(p->text);
 	free(p->media);
@@ -45,8 +30,8 @@ part_free(struct part *p)
 	free(p->args);
 }
 
-static struct part *
-part_add(struct part **parts, size_t *n, enum part_kind kind)
+struct part *
+transcript_part(struct part **parts, size_t *n, enum part_kind kind)
 {
 	*parts = xrealloc(*parts, (*n + 1) * sizeof **parts);
 	(*parts)[*n] = (struct part){ .kind = kind };
@@ -56,7 +41,7 @@ part_add(struct part **parts, size_t *n, enum part_kind kind)
 static void
 part_drop(struct turn *t, size_t i)
 {
-	part_free(&t->parts[i]);
+	transcript_part_free(&t->parts[i]);
 	memmove(t->parts + i, t->parts + i + 1,
 	    (t->n_parts - i - 1) * sizeof *t->parts);
 	t->n_parts--;
@@ -115,100 +100,10 @@ sayable(const struct reader *r, const char *s, size_t n)
 	return r->wire == WIRE_ANTHROPIC ? !blank(s, n) : n > 0;
 }
 
-/* ---- names and ids ---- */
-
-static uint64_t
-fnv(const char *s)
-{
-	uint64_t h = 14695981039346656037u;
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 1099511628211u;
-	return h;
-}
-
-static bool
-word(char c)
-{
-	return isalnum((unsigned char)c) || c == '_' || c == '-';
-}
-
-static bool
-all_word(const char *s)
-{
-	while (word(*s))
-		s++;
-	return !*s;
-}
-
-/* s in legal characters; a changed one is told apart by a hash of the original. */
-static char *
-legal(const char *s, size_t keep)
-{
-	struct buf b = BUF_INIT;
-
-	for (; *s && b.n < keep; s++)
-		buf_putc(&b, word(*s) ? *s : '_');
-	return buf_steal(&b);
-}
-
-char *
-wire_name(const char *name)
-{
-	char *safe, *s;
-
-	if (*name && strlen(name) <= 64 && all_word(name))
-		return xstrdup(name);
-	if (!*name)
-		return xstrdup("unknown");
-	safe = legal(name, 48);
-	s = xasprintf("%s_%08" PRIx32, safe, (uint32_t)fnv(name));
-	free(safe);
-	return s;
-}
-
-/* Claim an id: false if it is in use. */
-static bool
-claim(struct reader *r, const char *id)
-{
-	uint64_t h = fnv(id);
-
-	for (size_t i = 0; i < r->n_ids; i++)
-		if (r->ids[i] == h)
-			return false;
-	if (r->n_ids % 64 == 0)
-		r->ids = xrealloc(r->ids, (r->n_ids + 64) * sizeof *r->ids);
-	r->ids[r->n_ids++] = h;
-	return true;
-}
-
-/*
- * The id of a call on this wire: Anthropic wants [a-zA-Z0-9_-]+, Responses at most 64
- * bytes, both want it unique in the request.  The same history gives the same ids.
- */
-static char *
-wire_id(struct reader *r, const char *id)
-{
-	bool ok = *id && strlen(id) <= ID_MAX &&
-	    (r->wire != WIRE_ANTHROPIC || all_word(id));
-	char *safe, *s;
-
-	if (ok && claim(r, id))
-		return xstrdup(id);
-	safe = legal(*id ? id : "call", 36);
-	s = xasprintf("%s_%08" PRIx32, safe, (uint32_t)fnv(id));
-	for (int k = 2; !claim(r, s); k++) {
-		free(s);
-		s = xasprintf("%s_%08" PRIx32 "_%d", safe, (uint32_t)fnv(id), k);
-	}
-	free(safe);
-	return s;
-}
-
 /* ---- content ---- */
 
-static void
-add_text(struct reader *r, struct part **parts, size_t *n, char *text,
+void
+transcript_text(struct reader *r, struct part **parts, size_t *n, char *text,
     size_t len)
 {
 	struct part *p;
@@ -217,7 +112,7 @@ add_text(struct reader *r, struct part **parts, size_t *n, char *text,
 		free(text);
 		return;
 	}
-	p = part_add(parts, n, PART_TEXT);
+	p = transcript_part(parts, n, PART_TEXT);
 	p->text = text;
 	p->n = len;
 }
@@ -226,7 +121,7 @@ static void
 add_projection(struct part **parts, size_t *n, const char *what,
     const char *media)
 {
-	struct part *p = part_add(parts, n, PART_TEXT);
+	struct part *p = transcript_part(parts, n, PART_TEXT);
 
 	p->text = xasprintf("[%s: %s]", what, media ? media : "unknown");
 	p->n = strlen(p->text);
@@ -258,13 +153,13 @@ add_blob(struct reader *r, struct part **parts, size_t *n, struct jtext block,
 	if (!r->rq->blob || !id) {
 		add_projection(parts, n, "image", media);
 	} else if (r->rq->blob(r->rq->blob_arg, id, &data, type) < 0) {
-		p = part_add(parts, n, PART_TEXT);
+		p = transcript_part(parts, n, PART_TEXT);
 		p->text = xasprintf("[image unavailable: %s]", id);
 		p->n = strlen(p->text);
 	} else if (!takes_image(r, type)) {
 		add_projection(parts, n, "image", type);
 	} else {
-		p = part_add(parts, n, PART_IMAGE);
+		p = transcript_part(parts, n, PART_IMAGE);
 		p->media = xstrdup(type);
 		p->n = data.n;
 		p->text = buf_steal(&data);
@@ -289,7 +184,7 @@ add_media(struct reader *r, struct part **parts, size_t *n,
 		add_projection(parts, n, video ? "video" : "image", media);
 		free(media);
 	} else {
-		p = part_add(parts, n, kind);
+		p = transcript_part(parts, n, kind);
 		p->media = media;
 		p->text = json_str(json_get(block, "data"), &p->n);
 	}
@@ -306,7 +201,7 @@ read_content(struct reader *r, struct part **parts, size_t *n,
 
 	if (json_is(content, '"')) {
 		s = json_str(content, &len);
-		add_text(r, parts, n, s, len);
+		transcript_text(r, parts, n, s, len);
 		return;
 	}
 	if (!json_is(content, '['))
@@ -316,7 +211,7 @@ read_content(struct reader *r, struct part **parts, size_t *n,
 
 		if (json_str_is(type, "text")) {
 			s = json_str(json_get(it.value, "text"), &len);
-			add_text(r, parts, n, s, len);
+			transcript_text(r, parts, n, s, len);
 		} else if (json_str_is(type, "image")) {
 			add_media(r, parts, n, PART_IMAGE, it.value);
 		} else if (json_str_is(type, "video")) {
@@ -344,7 +239,7 @@ object_args(struct jtext args)
 static void
 add_call(struct turn *t, struct jtext call)
 {
-	struct part *p = part_add(&t->parts, &t->n_parts, PART_CALL);
+	struct part *p = transcript_part(&t->parts, &t->n_parts, PART_CALL);
 	char *name = json_get_str(call, "name");
 
 	p->id = json_get_str(call, "id");
@@ -406,7 +301,7 @@ add_block(struct reader *r, struct turn *t, struct jtext block)
 	} else {
 		goto skip;
 	}
-	*part_add(&t->parts, &t->n_parts, p.kind) = p;
+	*transcript_part(&t->parts, &t->n_parts, p.kind) = p;
 	return;
 skip:
 	free(p.text);
@@ -431,19 +326,19 @@ trim_reasoning(struct turn *t)
 
 /* ---- messages ---- */
 
-static struct turn *
-turn_add(struct transcript *t, enum turn_role role)
+struct turn *
+transcript_turn(struct transcript *t, enum turn_role role)
 {
 	t->turns = xrealloc(t->turns, (t->n_turns + 1) * sizeof *t->turns);
 	t->turns[t->n_turns] = (struct turn){ .role = role };
 	return &t->turns[t->n_turns++];
 }
 
-static void
-turn_free(struct turn *t)
+void
+transcript_turn_free(struct turn *t)
 {
 	for (size_t i = 0; i < t->n_parts; i++)
-		part_free(&t->parts[i]);
+		transcript_part_free(&t->parts[i]);
 	free(t->parts);
 }
 
@@ -451,7 +346,7 @@ static void
 turn_drop_empty(struct transcript *t)
 {
 	if (t->n_turns && !t->turns[t->n_turns - 1].n_parts)
-		turn_free(&t->turns[--t->n_turns]);
+		transcript_turn_free(&t->turns[--t->n_turns]);
 }
 
 static void
@@ -479,7 +374,7 @@ read_notice(struct reader *r, struct jtext m)
 		{ "tool_scope_warning", "[SYSTEM NOTICE][TOOL_SCOPE][WARNING]" },
 	};
 	const char *prefix = "[SYSTEM NOTICE]";
-	struct turn *t = turn_add(r->t, TURN_USER);
+	struct turn *t = transcript_turn(r->t, TURN_USER);
 	struct buf b = BUF_INIT;
 	size_t n = 0;
 	char *body = json_str(json_get(m, "body"), &n);
@@ -492,13 +387,13 @@ read_notice(struct reader *r, struct jtext m)
 		buf_put(&b, body, n);
 	free(body);
 	n = b.n;
-	add_text(r, &t->parts, &t->n_parts, buf_steal(&b), n);
+	transcript_text(r, &t->parts, &t->n_parts, buf_steal(&b), n);
 }
 
 static void
 read_user(struct reader *r, struct jtext m)
 {
-	struct turn *t = turn_add(r->t, TURN_USER);
+	struct turn *t = transcript_turn(r->t, TURN_USER);
 
 	read_content(r, &t->parts, &t->n_parts, json_get(m, "content"));
 }
@@ -506,7 +401,7 @@ read_user(struct reader *r, struct jtext m)
 static void
 read_assistant(struct reader *r, struct jtext m)
 {
-	struct turn *t = turn_add(r->t, TURN_ASSISTANT);
+	struct turn *t = transcript_turn(r->t, TURN_ASSISTANT);
 	struct jiter it;
 
 	for (it = json_iter(json_get(m, "blocks")); json_next(&it); )
@@ -518,7 +413,7 @@ read_assistant(struct reader *r, struct jtext m)
 static void
 read_legacy(struct reader *r, struct jtext m)
 {
-	struct turn *t = turn_add(r->t, TURN_ASSISTANT);
+	struct turn *t = transcript_turn(r->t, TURN_ASSISTANT);
 	struct jiter it;
 
 	read_content(r, &t->parts, &t->n_parts, json_get(m, "content"));
@@ -529,11 +424,12 @@ read_legacy(struct reader *r, struct jtext m)
 static void
 read_results(struct reader *r, struct jtext m)
 {
-	struct turn *t = turn_add(r->t, TURN_RESULTS);
+	struct turn *t = transcript_turn(r->t, TURN_RESULTS);
 	struct jiter it;
 
 	for (it = json_iter(json_get(m, "results")); json_next(&it); ) {
-		struct part *p = part_add(&t->parts, &t->n_parts, PART_RESULT);
+		struct part *p = transcript_part(&t->parts, &t->n_parts,
+		    PART_RESULT);
 
 		p->id = json_get_str(it.value, "tool_use_id");
 		if (!p->id)
@@ -569,91 +465,7 @@ read_message(struct reader *r, struct jtext m)
 	turn_drop_empty(r->t);
 }
 
-/* ---- repair ---- */
-
-/* The first result for this id among turns[from..to), taken out of its place. */
-static bool
-take_result(struct turn *turns, size_t from, size_t to, const char *id,
-    struct part *out)
-{
-	for (size_t i = from; i < to; i++) {
-		if (turns[i].role != TURN_RESULTS)
-			continue;
-		for (size_t k = 0; k < turns[i].n_parts; k++) {
-			struct part *p = &turns[i].parts[k];
-
-			if (!p->id || strcmp(p->id, id))
-				continue;
-			*out = *p;
-			*p = (struct part){ .kind = PART_RESULT };
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The results of the calls of `said`, looked for in turns[from..to). */
-static void
-answer_calls(struct reader *r, struct turn *said, struct turn *results,
-    struct turn *turns, size_t from, size_t to)
-{
-	for (size_t i = 0; i < said->n_parts; i++) {
-		struct part *call = &said->parts[i], *p;
-		char *id;
-
-		if (call->kind != PART_CALL)
-			continue;
-		p = part_add(&results->parts, &results->n_parts, PART_RESULT);
-		if (!take_result(turns, from, to, call->id, p)) {
-			p->is_error = true;
-			add_text(r, &p->parts, &p->n_parts,
-			    xstrdup(NO_RESULT), strlen(NO_RESULT));
-		}
-		id = wire_id(r, call->id);
-		free(call->id);
-		free(p->id);
-		call->id = id;
-		p->id = xstrdup(id);
-		p->name = xstrdup(call->name);
-	}
-}
-
-/* Put the results right behind their calls; what is left of the result turns goes. */
-static void
-pair(struct reader *r)
-{
-	struct turn *old = r->t->turns;
-	size_t n = r->t->n_turns;
-
-	r->t->turns = NULL;
-	r->t->n_turns = 0;
-	for (size_t i = 0; i < n; i++) {
-		struct turn *t, results = { .role = TURN_RESULTS };
-		size_t to = i + 1;
-
-		if (old[i].role == TURN_RESULTS)
-			continue;
-		if (old[i].role == TURN_ASSISTANT) {
-			while (to < n && old[to].role != TURN_ASSISTANT)
-				to++;
-			answer_calls(r, &old[i], &results, old, i + 1, to);
-			/* Both Gemini and older Messages models want a user first. */
-			if (!r->t->n_turns) {
-				t = turn_add(r->t, TURN_USER);
-				add_text(r, &t->parts, &t->n_parts,
-				    xstrdup("[conversation continues]"), 24);
-			}
-		}
-		*turn_add(r->t, old[i].role) = old[i];
-		old[i].parts = NULL;
-		old[i].n_parts = 0;
-		if (results.n_parts)
-			*turn_add(r->t, TURN_RESULTS) = results;
-	}
-	for (size_t i = 0; i < n; i++)
-		turn_free(&old[i]);
-	free(old);
-}
+/* ---- the whole ---- */
 
 /* Providers sheet 1.5: refused before any I/O, except in chat style, which projects. */
 static int
@@ -700,8 +512,7 @@ transcript_read(struct transcript *t, const struct model_request *rq,
 		return -1;
 	for (size_t i = 0; i < rq->n_messages; i++)
 		read_message(&r, rq->messages[i]);
-	pair(&r);
-	free(r.ids);
+	transcript_repair(&r);
 	if (rq->system_extra && *rq->system_extra)
 		buf_printf(&r.system, "%s%s", r.system.n ? "\n\n" : "",
 		    rq->system_extra);
@@ -718,7 +529,7 @@ void
 transcript_free(struct transcript *t)
 {
 	for (size_t i = 0; i < t->n_turns; i++)
-		turn_free(&t->turns[i]);
+		transcript_turn_free(&t->turns[i]);
 	free(t->turns);
 	free(t->system);
 	*t = (struct transcript){ 0 };
