@@ -49,7 +49,7 @@ static int
 find_next(struct recorder *r, struct err *e)
 {
 	struct dirent **files = NULL;
-	int n = scandir(r->dir, &files, is_numbered, NULL);
+	int n = scandir(r->dir, &files, is_numbered, alphasort);
 
 	if (n < 0)
 		return err_sys(e, E_FAILED, "%s", r->dir);
