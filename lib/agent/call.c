@@ -73,8 +73,9 @@ call_once(struct agent *a, const struct jtext *messages, size_t n,
 		.reasoning_done = on_reasoning_done,
 		.arg = a,
 	};
-	struct model_deadlines d = { .total = total_ms };
+	struct model_deadlines d = a->set.waits;
 
+	d.total = total_ms;
 	if (c->tools)
 		rq.n_tools = toolbox_list(a->tools, &rq.tools);
 	return model_call(a->env.model, &rq, &d, &watch, &a->cancel, reply,

@@ -54,6 +54,7 @@ struct settings {
 	char *extraction_prompt;
 	struct retry_policy retry;
 	int64_t call_ms;		/* deadline of one model call; -1: none */
+	struct model_deadlines waits;	/* of its parts; total is not used */
 };
 
 struct agent {

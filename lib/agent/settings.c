@@ -161,6 +161,25 @@ load_call_timeout(struct agent *a, struct err *e)
 	return rc;
 }
 
+/* Not set: 0, what the model layer finds right for the target. */
+static int64_t
+wait_ms(const struct config *c, const char *path)
+{
+	int64_t ms = config_ms(c, path);
+
+	return ms < 0 ? 0 : ms > 0 ? ms : 1;
+}
+
+static void
+load_waits(struct agent *a)
+{
+	a->set.waits = (struct model_deadlines){
+		.connect = wait_ms(&a->config, "timeouts/connect"),
+		.first_byte = wait_ms(&a->config, "timeouts/first_byte"),
+		.idle = wait_ms(&a->config, "timeouts/idle"),
+	};
+}
+
 static int
 load_target(struct agent *a, struct err *e)
 {
@@ -204,6 +223,7 @@ settings_load(struct agent *a, struct err *e)
 	if (s->attempts < 1)
 		s->attempts = 1;
 	load_retry(a);
+	load_waits(a);
 	budget_limits(&a->budget, build(a, "budget_limits"), c);
 	return 0;
 }
