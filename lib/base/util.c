@@ -109,7 +109,7 @@ uuid_valid(const char *s)
 {
 	size_t i;
 
-	for (i = 0; s[i] && i < UUID_LEN; i++) {
+	for (i = 0; i < UUID_LEN && s[i]; i++) {
 		if (i == 8 || i == 13 || i == 18 || i == 23) {
 			if (s[i] != '-')
 				return false;

@@ -33,7 +33,7 @@ matches(const char *const *globs, size_t n, const char *name)
 	char upper[256];
 	size_t i;
 
-	for (i = 0; name[i] && i < sizeof upper - 1; i++)
+	for (i = 0; i < sizeof upper - 1 && name[i]; i++)
 		upper[i] = (char)toupper((unsigned char)name[i]);
 	upper[i] = '\0';
 	for (size_t k = 0; k < n; k++)
