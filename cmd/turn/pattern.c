@@ -49,11 +49,14 @@ put_camel(struct buf *b, struct jtext v)
 	char *s = json_str(v, NULL);
 	bool up = true;
 
-	for (const char *p = s; p && *p; p++) {
-		if (*p != '_')
-			put_cut(b, up && *p >= 'a' && *p <= 'z' ?
-			    &(char){ (char)(*p - 'a' + 'A') } : p, 1, 1);
-		up = *p == '_';
+	for (char *p = s; p && *p; p++) {
+		bool word_end = *p == '_';
+
+		if (up && *p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
+		if (!word_end)
+			put_cut(b, p, 1, 1);
+		up = word_end;
 	}
 	free(s);
 }

@@ -314,8 +314,9 @@ drain(struct agent *a, bool told, struct run_result *r, struct err *e)
 
 	while (rc == 1 && r->outcome != RUN_INTERRUPTED) {
 		result_init(&other);
-		a->out = &other;
+		a->out = &other;	/* cppcheck-suppress autoVariables; run_once is done with it */
 		rc = run_once(a, NULL, true, e);
+		a->out = r;
 		if (other.outcome == RUN_INTERRUPTED)
 			rc = 0;
 		if (!told && other.outcome != RUN_NOTHING) {

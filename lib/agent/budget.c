@@ -72,7 +72,7 @@ put_count(struct buf *out, struct jtext in, const char *key, struct err *e)
 static int
 put_duration(struct buf *out, struct jtext v, struct err *e)
 {
-	int64_t ms, s, ns;
+	int64_t ms, s = 0, ns = 0;
 	bool bad = false;
 
 	if (!v.p || json_is(v, 'n')) {

@@ -308,15 +308,15 @@ class_char(struct scan *s, char c)
 static void
 open_class(struct scan *s)
 {
-	bool not = s->p < s->end && *s->p == '^';
+	bool negated = s->p < s->end && *s->p == '^';
 
-	s->p += not;
+	s->p += negated;
 	if (s->p < s->end && *s->p == ']') {	/* nothing, or anything */
 		s->p++;
-		buf_puts(s->out, not ? "[\\x{0}-\\x{10ffff}]" : "(?!)");
+		buf_puts(s->out, negated ? "[\\x{0}-\\x{10ffff}]" : "(?!)");
 		return;
 	}
-	buf_puts(s->out, not ? "[^" : "[");
+	buf_puts(s->out, negated ? "[^" : "[");
 	s->class = true;
 }
 
