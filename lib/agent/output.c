@@ -6,47 +6,12 @@
 #include <string.h>
 
 #include "agent/output.h"
-#include "agent/output_impl.h"
 #include "agent/schema.h"
 #include "base/jput.h"
 #include "base/util.h"
+#include "model/jtree.h"
 
-/* ---- where schemas stand in schemas ---- */
-
-enum place
-output_place(struct jtext key, struct jtext value)
-{
-	static const struct {
-		const char *name;
-		enum place place;
-	} rows[] = {
-		{ "properties", SCHEMA_MAP }, { "patternProperties", SCHEMA_MAP },
-		{ "$defs", SCHEMA_MAP }, { "definitions", SCHEMA_MAP },
-		{ "dependentSchemas", SCHEMA_MAP },
-		{ "dependencies", SCHEMA_MAP },
-		{ "allOf", SCHEMA_LIST }, { "anyOf", SCHEMA_LIST },
-		{ "oneOf", SCHEMA_LIST }, { "prefixItems", SCHEMA_LIST },
-		{ "items", SCHEMA }, { "additionalItems", SCHEMA },
-		{ "additionalProperties", SCHEMA }, { "contains", SCHEMA },
-		{ "propertyNames", SCHEMA }, { "not", SCHEMA },
-		{ "if", SCHEMA }, { "then", SCHEMA }, { "else", SCHEMA },
-		{ "unevaluatedItems", SCHEMA },
-		{ "unevaluatedProperties", SCHEMA },
-	};
-	static const char opens[] = { [SCHEMA] = '{', [SCHEMA_MAP] = '{',
-		[SCHEMA_LIST] = '[' };
-
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		enum place p = rows[i].place;
-
-		if (!json_str_is(key, rows[i].name))
-			continue;
-		if (p == SCHEMA && json_is(value, '['))
-			p = SCHEMA_LIST;	/* draft-07 items */
-		return json_is(value, opens[p]) ? p : DATA;
-	}
-	return DATA;
-}
+/* ---- normalization (agent sheet 12.1) ---- */
 
 static int
 too_deep(struct err *e)
@@ -54,8 +19,6 @@ too_deep(struct err *e)
 	return err_set(e, E_INVALID_PARAMS,
 	    "Invalid output schema: it nests deeper than %d levels", OUTPUT_DEPTH_MAX);
 }
-
-/* ---- normalization (agent sheet 12.1) ---- */
 
 static bool
 holds(struct jtext list, const char *s)
@@ -106,6 +69,10 @@ normalize_each(struct jtext v, int depth, struct buf *b, struct err *e)
 {
 	struct jiter it = json_iter(v);
 
+	if (!json_is(v, '{') && !json_is(v, '[')) {
+		put_data(b, v);
+		return 0;
+	}
 	jput_open(b, it.object ? '{' : '[');
 	while (json_next(&it)) {
 		if (it.object)
@@ -132,14 +99,14 @@ normalize(struct jtext schema, int depth, struct buf *b, struct err *e)
 	jput_open(b, '{');
 	while (!rc && json_next(&it)) {
 		put_key(b, it.key);
-		switch (output_place(it.key, it.value)) {
-		case SCHEMA:
+		switch (jtree_place(it.key, it.value)) {
+		case PLACE_SCHEMA:
 			rc = normalize(it.value, depth + 1, b, e);
 			break;
-		case SCHEMA_MAP: case SCHEMA_LIST:
+		case PLACE_MAP: case PLACE_LIST:
 			rc = normalize_each(it.value, depth, b, e);
 			break;
-		case DATA:
+		case PLACE_DATA:
 			put_data(b, it.value);
 		}
 	}

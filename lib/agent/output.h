@@ -11,6 +11,8 @@
  * for a provider, and reading the model's answer.  Pure.
  */
 
+#define OUTPUT_DEPTH_MAX 100	/* levels of schemas in schemas */
+
 /* Raw schema or wrapper -> the full wrapper {compat,format,name?,schema,strict}, normalized. */
 int output_wrap(struct jtext in, struct buf *wrapper, struct err *e);
 /*

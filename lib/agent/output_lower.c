@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #include "agent/output.h"
-#include "agent/output_impl.h"
 #include "base/jput.h"
 #include "base/util.h"
+#include "model/jtree.h"
 #include "model/lower.h"
 
 /* ---- what a provider may ignore (12.4) ---- */
@@ -107,14 +107,14 @@ gemini_warnings(struct jtext schema, int depth, struct buf *path,
 			    name);
 			free(name);
 		}
-		switch (output_place(it.key, it.value)) {
-		case SCHEMA:
+		switch (jtree_place(it.key, it.value)) {
+		case PLACE_SCHEMA:
 			gemini_warnings(it.value, depth + 1, path, b);
 			break;
-		case SCHEMA_MAP: case SCHEMA_LIST:
+		case PLACE_MAP: case PLACE_LIST:
 			gemini_each(it.value, depth, path, b);
 			break;
-		case DATA:
+		case PLACE_DATA:
 			break;
 		}
 		buf_trunc(path, n);

@@ -239,11 +239,14 @@ jput_compact(struct buf *b, const char *p, size_t n)
 	}
 }
 
+/* What is deeper is not moved further: a million levels must not cost a terabyte of spaces. */
+#define INDENT_MAX 100
+
 static void
 newline(struct buf *b, size_t depth)
 {
 	buf_putc(b, '\n');
-	while (depth--)
+	for (size_t i = 0; i < depth && i < INDENT_MAX; i++)
 		buf_puts(b, "  ");
 }
 

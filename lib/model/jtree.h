@@ -33,6 +33,9 @@ enum place jtree_place(struct jtext key, struct jtext value);
  */
 struct node *jtree_read(struct jtext schema, bool inline_refs, struct err *e);
 
+/* "#/a~1b/0" in the root schema; absent text if it leads nowhere, or out of it. */
+struct jtext jtree_resolve(struct jtext root, const char *ref);
+
 struct node *jtree_leaf(struct jtext raw);
 struct node *jtree_own(char *text);	/* takes the text */
 struct node *jtree_new(enum node_kind kind);

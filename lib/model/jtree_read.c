@@ -21,12 +21,9 @@ struct reading {
 
 static struct node *read_schema(struct reading *r, struct jtext v);
 
-/* "#/a~1b/0" in the root; NULL text if it leads nowhere. */
-static struct jtext
-resolve(const struct reading *r, const char *ref)
+struct jtext
+jtree_resolve(struct jtext v, const char *ref)
 {
-	struct jtext v = r->root;
-
 	if (*ref++ != '#')
 		return JTEXT_NONE;
 	while (v.p && *ref == '/') {
@@ -64,7 +61,7 @@ static struct node *
 read_ref(struct reading *r, struct jtext ref_token)
 {
 	char *ref = json_str(ref_token, NULL);
-	struct jtext to = resolve(r, ref);
+	struct jtext to = jtree_resolve(r->root, ref);
 	bool cyclic = r->n_refs == REFS_MAX;
 	struct node *t;
 

@@ -6,6 +6,10 @@
 #include "model/jtree.h"
 #include "model/lower.h"
 
+#define ANTHROPIC_REFS_MAX 200
+#define STRICT_DEPTH_MAX 10
+#define STRICT_NAMES_MAX 5000
+
 #define KEY(s) ((struct jtext){ "\"" s "\"", sizeof s + 1 })
 #define RAW(s) ((struct jtext){ s, sizeof s - 1 })
 
@@ -224,9 +228,77 @@ lower_parameters(struct jtext schema, struct buf *out, struct err *e)
 
 /* ---- Anthropic output schemas ---- */
 
+/* A reference, where it stands in the text and what it leads to. */
+struct ref {
+	struct jtext from, to;
+};
+
+struct refs {
+	struct jtext root;
+	struct ref v[ANTHROPIC_REFS_MAX];
+	size_t n;
+	bool full;
+};
+
+static void
+collect_refs(struct node *t, void *arg)
+{
+	const struct node *ref = jtree_get(t, "$ref");
+	struct refs *refs = arg;
+	char *text = ref ? json_str(ref->raw, NULL) : NULL;
+
+	if (text && refs->n == COUNT(refs->v))
+		refs->full = true;
+	else if (text)
+		refs->v[refs->n++] = (struct ref){ ref->raw,
+		    jtree_resolve(refs->root, text) };
+	free(text);
+	jtree_each(t, collect_refs, arg);
+}
+
+static bool
+inside(struct jtext part, struct jtext whole)
+{
+	return part.p >= whole.p && part.p < whole.p + whole.n;
+}
+
+/* Does the schema at `to` hold, also through other references, a reference to itself? */
+static bool
+recursive(const struct refs *refs, struct jtext to)
+{
+	bool seen[ANTHROPIC_REFS_MAX] = { false };
+	struct jtext todo[ANTHROPIC_REFS_MAX + 1] = { to };
+	size_t n = 1;
+
+	while (n) {
+		struct jtext at = todo[--n];
+
+		for (size_t i = 0; i < refs->n; i++) {
+			if (seen[i] || !inside(refs->v[i].from, at))
+				continue;
+			if (refs->v[i].to.p == to.p)
+				return true;
+			seen[i] = true;
+			todo[n++] = refs->v[i].to;
+		}
+	}
+	return false;
+}
+
+/* A reference that leads out of the document, nowhere, or in a circle. */
+static bool
+bad_ref(const struct refs *refs, struct jtext ref)
+{
+	for (size_t i = 0; i < refs->n; i++)
+		if (refs->v[i].from.p == ref.p)
+			return !refs->v[i].to.p ||
+			    recursive(refs, refs->v[i].to);
+	return false;
+}
+
 /* What it does not check itself, the model still reads in the description. */
 static bool
-unknown_to_anthropic(const struct node *kid)
+unknown_to_anthropic(const struct node *kid, const struct refs *refs)
 {
 	static const char *const keywords[] = { "minimum", "maximum",
 		"exclusiveMinimum", "exclusiveMaximum", "multipleOf",
@@ -240,6 +312,8 @@ unknown_to_anthropic(const struct node *kid)
 	for (size_t i = 0; i < COUNT(keywords); i++)
 		if (json_str_is(kid->key, keywords[i]))
 			return true;
+	if (json_str_is(kid->key, "$ref"))
+		return bad_ref(refs, kid->raw);
 	if (json_str_is(kid->key, "minItems"))
 		return !json_i64(kid->raw, &min) || min > 1;
 	if (!json_str_is(kid->key, "format") || !json_is(kid->raw, '"'))
@@ -251,7 +325,7 @@ unknown_to_anthropic(const struct node *kid)
 }
 
 static void
-move_to_description(struct node *t)
+move_to_description(struct node *t, const struct refs *refs)
 {
 	struct node *old = jtree_get(t, "description");
 	struct buf note = BUF_INIT, text = BUF_INIT;
@@ -260,7 +334,7 @@ move_to_description(struct node *t)
 	for (size_t i = 0; i < t->n; ) {
 		struct node *kid = t->kids[i];
 
-		if (!unknown_to_anthropic(kid)) {
+		if (!unknown_to_anthropic(kid, refs)) {
 			i++;
 			continue;
 		}
@@ -297,7 +371,7 @@ close_node(struct node *t, void *arg)
 		return;
 	if (one && !jtree_get(t, "anyOf"))
 		one->key = KEY("anyOf");
-	move_to_description(t);
+	move_to_description(t, arg);
 	more = jtree_get(t, "additionalProperties");
 	if (jtree_object_typed(t) && (more || jtree_get(t, "properties")))
 		jtree_set(t, KEY("additionalProperties"),
@@ -309,13 +383,24 @@ int
 lower_closed(struct jtext schema, struct buf *out, struct err *e)
 {
 	struct node *t = jtree_read(schema, false, e);
+	struct refs refs = { .root = schema };
+	int rc = -1;
 
 	if (!t)
 		return -1;
-	close_node(t, NULL);
+	if (t->kind == NODE_OBJECT)
+		collect_refs(t, &refs);
+	if (refs.full) {
+		err_set(e, E_INVALID_PARAMS, "schema has more than %d"
+		    " references", ANTHROPIC_REFS_MAX);
+		goto done;
+	}
+	close_node(t, &refs);
 	jtree_emit(t, out);
+	rc = 0;
+done:
 	jtree_free(t);
-	return 0;
+	return rc;
 }
 
 /* ---- OpenAI strict mode ---- */
@@ -335,35 +420,50 @@ required(const struct node *t, struct jtext key)
 	return found;
 }
 
-/* Closes objects; *arg becomes false where strict mode would answer 400. */
+/* What strict mode counts, and whether it takes the schema. */
+struct strictness {
+	bool ok;
+	int depth;		/* objects in objects */
+	size_t properties;
+};
+
+/* Closes objects; not ok where strict mode would answer 400. */
 static void
 strict_node(struct node *t, void *arg)
 {
 	static const char *const refused[] = { "allOf", "not", "if", "then",
 		"else", "dependentRequired", "dependentSchemas",
 		"patternProperties" };
-	bool *strict = arg;
+	struct strictness *s = arg;
+	bool object = jtree_object_typed(t);
 	const struct node *props, *more;
 
 	if (t->kind != NODE_OBJECT)
 		return;
 	for (size_t i = 0; i < COUNT(refused); i++)
 		if (jtree_get(t, refused[i]))
-			*strict = false;
-	if (jtree_object_typed(t)) {
+			s->ok = false;
+	if (jtree_get(t, "$ref") && t->n > 1)
+		s->ok = false;
+	if (object) {
 		more = jtree_get(t, "additionalProperties");
 		if (!more)
 			jtree_set(t, KEY("additionalProperties"),
 			    jtree_leaf(RAW("false")));
 		else if (!(more->kind == NODE_LEAF && json_is(more->raw, 't') &&
 		    *more->raw.p == 'f'))
-			*strict = false;
+			s->ok = false;
 		props = jtree_get(t, "properties");
 		for (size_t i = 0; props && i < props->n; i++)
 			if (!required(t, props->kids[i]->key))
-				*strict = false;
+				s->ok = false;
+		s->properties += props ? props->n : 0;
 	}
+	s->depth += object;
+	if (s->depth > STRICT_DEPTH_MAX || s->properties > STRICT_NAMES_MAX)
+		s->ok = false;
 	jtree_each(t, strict_node, arg);
+	s->depth -= object;
 }
 
 int
@@ -371,13 +471,14 @@ lower_strict(struct jtext schema, bool *strict, struct buf *out,
     struct err *e)
 {
 	struct node *t = *strict ? jtree_read(schema, false, e) : NULL;
+	struct strictness s = { .depth = 0 };
 
 	if (*strict && !t)
 		return -1;
 	if (t) {
-		if (!jtree_object_typed(t) || jtree_get(t, "anyOf"))
-			*strict = false;
-		strict_node(t, strict);
+		s.ok = jtree_object_typed(t) && !jtree_get(t, "anyOf");
+		strict_node(t, &s);
+		*strict = s.ok;
 	}
 	if (*strict)
 		jtree_emit(t, out);

@@ -159,3 +159,17 @@ TEST(pretty_and_compact)
 	STR_IS(b.p, "{\"a\":[1,{}],\"b\":\"x, y\"}");
 	buf_free(&b);
 }
+
+TEST(pretty_printing_deep_text_stays_linear)
+{
+	size_t depth = 100000;
+	char *s = malloc(2 * depth);
+	struct buf b = BUF_INIT;
+
+	memset(s, '[', depth);
+	memset(s + depth, ']', depth);
+	jput_pretty(&b, s, 2 * depth);
+	OK(b.n < 500 * depth);
+	buf_free(&b);
+	free(s);
+}

@@ -103,7 +103,7 @@ TEST(a_bad_schema_is_refused_with_a_reason)
 	buf_puts(&b, "{}");
 	for (int i = 0; i < 300; i++)
 		buf_putc(&b, '}');
-	STR_IS(wrap(b.p), "! Invalid output schema: it nests deeper than 200"
+	STR_IS(wrap(b.p), "! Invalid output schema: it nests deeper than 100"
 	    " levels");
 	buf_free(&b);
 }
@@ -179,6 +179,52 @@ TEST(anthropic_gets_closed_objects_and_constraints_as_words)
 	    "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\","
 	    "\"description\":\"{minimum: 1, maximum: 10}\"}},\"required\":[],"
 	    "\"additionalProperties\":false}");
+}
+
+TEST(anthropic_does_not_get_what_refers_to_itself)
+{
+	/* tree holds itself, b and c each other; plain is plain. */
+	STR_IS(lower("{\"$defs\":{\"tree\":{\"items\":{\"$ref\":"
+	    "\"#/$defs/tree\"}},\"b\":{\"items\":{\"$ref\":\"#/$defs/c\"}},"
+	    "\"c\":{\"items\":{\"$ref\":\"#/$defs/b\"}},\"plain\":{}},"
+	    "\"anyOf\":[{\"$ref\":\"#/$defs/tree\"},"
+	    "{\"$ref\":\"#/$defs/plain\"}]}", PROVIDER_ANTHROPIC),
+	    "{\"$defs\":{\"tree\":{\"items\":{\"description\":"
+	    "\"{$ref: \\\"#/$defs/tree\\\"}\"}},\"b\":{\"items\":"
+	    "{\"description\":\"{$ref: \\\"#/$defs/c\\\"}\"}},"
+	    "\"c\":{\"items\":{\"description\":"
+	    "\"{$ref: \\\"#/$defs/b\\\"}\"}},\"plain\":{}},"
+	    "\"anyOf\":[{\"description\":\"{$ref: \\\"#/$defs/tree\\\"}\"},"
+	    "{\"$ref\":\"#/$defs/plain\"}]}");
+}
+
+#define STRICT(schema) "{\"schema\":" schema ",\"strict\":true}"
+
+TEST(openai_strict_has_limits)
+{
+	struct buf b = BUF_INIT;
+
+	OK(strstr(lower(STRICT("{\"type\":\"object\",\"$defs\":{\"a\":{}},"
+	    "\"properties\":{\"x\":{\"$ref\":\"#/$defs/a\","
+	    "\"description\":\"d\"}},\"required\":[\"x\"]}"),
+	    PROVIDER_OPENAI), "strict false"));
+	OK(!strstr(lower(STRICT("{\"type\":\"object\",\"$defs\":{\"a\":{}},"
+	    "\"properties\":{\"x\":{\"$ref\":\"#/$defs/a\"}},"
+	    "\"required\":[\"x\"]}"), PROVIDER_OPENAI), "strict false"));
+	for (int levels = 10; levels <= 11; levels++) {
+		buf_trunc(&b, 0);
+		buf_puts(&b, "{\"schema\":");
+		for (int i = 1; i < levels; i++)
+			buf_puts(&b, "{\"type\":\"object\",\"required\":"
+			    "[\"a\"],\"properties\":{\"a\":");
+		buf_puts(&b, "{\"type\":\"object\"}");
+		for (int i = 1; i < levels; i++)
+			buf_puts(&b, "}}");
+		buf_puts(&b, ",\"strict\":true}");
+		OK(!strstr(lower(b.p, PROVIDER_OPENAI), "strict false") ==
+		    (levels == 10));
+	}
+	buf_free(&b);
 }
 
 TEST(openai_falls_back_from_strict_with_a_warning)
