@@ -141,7 +141,7 @@ schema_check(const struct schema *s, struct jtext value, struct err *e)
 
 /* ---- any value ---- */
 
-/* The bit of the value's type, as in the table `types` of the keywords. */
+/* The bit of the value's type, as in schema_types. */
 static uint64_t
 type_bits(const struct node *v)
 {
@@ -163,8 +163,6 @@ bool
 check_type(struct run *r, const struct sub *sub, const struct kw *k,
     uint32_t at, struct seen *seen)
 {
-	static const char *const names[] = { "null", "boolean", "integer",
-		"number", "string", "array", "object" };
 	uint64_t is = type_bits(&r->v->nodes[at]);
 	struct buf want = BUF_INIT;
 	int have = 0;
@@ -174,15 +172,15 @@ check_type(struct run *r, const struct sub *sub, const struct kw *k,
 		return true;
 	if (r->quiet)
 		return false;
-	for (unsigned i = 0; i < COUNT(names); i++) {
+	for (unsigned i = 0; i < SCHEMA_TYPES; i++) {
 		if (k->u.limit >> i & 1)
 			buf_printf(&want, "%s%s", want.n ? " or " : "",
-			    names[i]);
+			    schema_types[i]);
 		if (is >> i & 1 && !have)
 			have = (int)i;
 	}
 	run_fail(r, at, k->name, "want %s, not %s", buf_str(&want),
-	    is == 8 ? "number" : names[have]);
+	    is == 8 ? "number" : schema_types[have]);
 	buf_free(&want);
 	return false;
 }

@@ -146,9 +146,9 @@ int schema_bad(const struct schema *s, uint32_t doc, uint32_t at, struct err *e,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* schema_keywords.c: the keywords of a schema object. */
+#define SCHEMA_TYPES 7
+extern const char *const schema_types[SCHEMA_TYPES];	/* bit i of a type keyword is type i */
 int keywords_compile(struct schema *s, uint32_t id, struct err *e);
-struct kw *keywords_add(struct schema *s, struct sub *sub, const char *name,
-    kw_check *check, uint32_t value);
 int entry_cmp(const void *a, const void *b);
 
 /* schema_meta.c: the standard's own schemas; absent if the URI is none of them. */

@@ -43,28 +43,24 @@ entry_cmp(const void *a, const void *b)
 	return x->n ? memcmp(x->p, y->p, x->n) : 0;
 }
 
-struct kw *
-keywords_add(struct schema *s, struct sub *sub, const char *name,
-    kw_check *check, uint32_t value)
+/* One more kw for the row's keyword; pointers to those before it may be void then. */
+static struct kw *
+add(struct reader *c, uint32_t at)
 {
+	struct sub *sub = c->sub;
 	struct kw *k, *more;
 
 	if (!(sub->n_kws & (sub->n_kws - 1))) {
-		more = schema_keep(s, (sub->n_kws ? 2 * sub->n_kws : 1) *
+		more = schema_keep(c->s, (sub->n_kws ? 2 * sub->n_kws : 1) *
 		    sizeof *more);
 		if (sub->n_kws)
 			memcpy(more, sub->kws, sub->n_kws * sizeof *more);
 		sub->kws = more;
 	}
 	k = &sub->kws[sub->n_kws++];
-	*k = (struct kw){ .name = name, .check = check, .value = value };
+	*k = (struct kw){ .name = c->row->name, .check = c->row->check,
+	    .value = at };
 	return k;
-}
-
-static struct kw *
-add(struct reader *c, uint32_t at)
-{
-	return keywords_add(c->s, c->sub, c->row->name, c->row->check, at);
 }
 
 static int
@@ -153,7 +149,7 @@ read_entries(struct reader *c, uint32_t at, struct entries *es)
 
 /* ---- assertions ---- */
 
-static const char *const types[] = { "null", "boolean", "integer", "number",
+const char *const schema_types[] = { "null", "boolean", "integer", "number",
 	"string", "array", "object" };
 
 static int
@@ -161,8 +157,8 @@ type_bit(struct reader *c, uint32_t at, uint64_t *bits)
 {
 	const struct node *v = &c->t->nodes[at];
 
-	for (unsigned i = 0; v->kind == '"' && i < COUNT(types); i++)
-		if (v->n == strlen(types[i]) && !memcmp(v->p, types[i], v->n)) {
+	for (unsigned i = 0; v->kind == '"' && i < SCHEMA_TYPES; i++)
+		if (v->n == strlen(schema_types[i]) && !memcmp(v->p, schema_types[i], v->n)) {
 			*bits |= UINT64_C(1) << i;
 			return 0;
 		}
