@@ -114,15 +114,19 @@ load(struct agent *a, const char *session, struct err *e)
 static int
 open_hooks(struct agent *a, struct err *e)
 {
+	struct jtext override = json_get(json_text(a->s.build),
+	    "hooks_override");
 	struct hooks_env env = {
 		.loop = a->env.loop,
 		.config = &a->config,
-		.override = json_get(json_text(a->s.build), "hooks_override"),
 		.emit = hook_says,
 		.arg = a,
 		.cancel = &a->cancel,
 	};
 
+	if (override.p)
+		a->hooks_override = xstrndup(override.p, override.n);
+	env.override = json_text(a->hooks_override);
 	return hooks_new(&a->hooks, &env, e);
 }
 
@@ -169,6 +173,7 @@ agent_close(struct agent *a)
 	config_free(&a->config);
 	buf_free(&a->event);
 	free(a->shell_env);
+	free(a->hooks_override);
 	if (a->wake >= 0)
 		close(a->wake);
 	free(a);
@@ -287,7 +292,7 @@ run_once(struct agent *a, const struct run_spec *spec, bool drain,
 	a->started = time_mono_ms();
 	a->extracting = false;
 	a->failures = 0;
-	if (turn_loop(a, &failed) < 0 && failed.code == E_NONE)
+	if (agent_loop(a, &failed) < 0 && failed.code == E_NONE)
 		err_set(&failed, E_INTERNAL_ERROR, "run ended without a reason");
 	if (finish_run(a, &failed) < 0) {
 		if (e)

@@ -150,7 +150,7 @@ wait_to_retry(struct agent *a, int n, const struct model_error *me,
 	agent_say(a);
 	if (!pause_ms(a, delay))
 		return agent_set_cancelled(e);
-	return turn_budget(a, e) < 0 ? -1 : 1;
+	return agent_budget(a, e) < 0 ? -1 : 1;
 }
 
 int
@@ -174,7 +174,7 @@ call_model(struct agent *a, const struct call *c, struct model_reply *reply,
 		if (me.fault == FAULT_CANCELLED || agent_cancelled(a))
 			return agent_set_cancelled(e);
 		if (time_was_up(a, left, &me))
-			return turn_budget(a, e) < 0 ? -1 :
+			return agent_budget(a, e) < 0 ? -1 :
 			    budget_error(&a->budget, BUDGET_TIME, e);
 		if (wait_to_retry(a, ++n, &me, e) < 0)
 			return -1;

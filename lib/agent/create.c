@@ -123,8 +123,7 @@ put_meta(struct buf *b, const struct session_spec *spec,
 	jput_open(b, '{');
 	jput_kcstr(b, "model", t->id);
 	jput_ki64(b, "max_tokens", spec->max_tokens ? spec->max_tokens :
-	    config_i64(c, "max_tokens",
-	    config_i64(c, "agent/max_tokens_per_turn", 16384)));
+	    settings_max_tokens(c));
 	jput_ki64(b, "structured_output_retries",
 	    spec->structured_output_retries >= 0 ?
 	    spec->structured_output_retries :

@@ -69,6 +69,7 @@ struct agent {
 	struct tool_env tool_env;
 	char *shell_env;
 	struct hooks *hooks;
+	char *hooks_override;
 	struct eventlog *log;
 	struct buf event;		/* scratch of the event being put */
 	struct budget budget;
@@ -126,6 +127,7 @@ void json_with(struct buf *out, struct jtext obj, const char *key,
     struct jtext value);
 /* RFC 7396 on raw text. */
 void json_merge(struct buf *out, struct jtext target, struct jtext patch);
+int64_t settings_max_tokens(const struct config *c);
 int settings_call_timeout(const char *s, int64_t *ms, struct err *e);
 
 /* ---- prompt.c ---- */
@@ -160,9 +162,9 @@ int recover(struct agent *a, struct err *e);
 int recover_close(struct agent *a, bool settle, struct err *e);
 
 /* ---- turn.c ---- */
-int turn_loop(struct agent *a, struct err *e);
+int agent_loop(struct agent *a, struct err *e);
 /* 0: go on; 1: a limit was reached that ends the run with success; -1: time is up. */
-int turn_budget(struct agent *a, struct err *e);
+int agent_budget(struct agent *a, struct err *e);
 
 /* ---- call.c ---- */
 struct call {

@@ -116,6 +116,13 @@ native_tools(const struct agent *a)
 	return json_text("{}");
 }
 
+int64_t
+settings_max_tokens(const struct config *c)
+{
+	return config_i64(c, "max_tokens",
+	    config_i64(c, "agent/max_tokens_per_turn", 16384));
+}
+
 static void
 load_retry(struct agent *a)
 {
@@ -213,13 +220,13 @@ settings_load(struct agent *a, struct err *e)
 		buf_put(&s->schema, schema.p, schema.n);
 	if (!json_i64(meta(a, "max_tokens"), &s->max_tokens) ||
 	    s->max_tokens <= 0)
-		s->max_tokens = config_i64(c, "agent/max_tokens_per_turn",
-		    16384);
+		s->max_tokens = settings_max_tokens(c);
 	s->max_turns = config_i64(c, "agent/max_turns", MAX_TURNS);
 	s->temperature = config_f64(c, "agent/temperature", (double)NAN);
 	s->extraction_prompt = config_str(c, "agent/extraction_prompt");
 	if (!json_i64(meta(a, "structured_output_retries"), &s->attempts))
-		s->attempts = 2;
+		s->attempts = config_i64(c, "agent/structured_output_retries",
+		    2);
 	if (s->attempts < 1)
 		s->attempts = 1;
 	load_retry(a);

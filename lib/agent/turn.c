@@ -29,7 +29,7 @@ warn_budget(struct agent *a)
 }
 
 int
-turn_budget(struct agent *a, struct err *e)
+agent_budget(struct agent *a, struct err *e)
 {
 	int64_t before = a->budget.used[BUDGET_TIME];
 	enum budget_type t;
@@ -147,6 +147,7 @@ say_turn_completed(struct agent *a, const struct model_reply *reply)
 {
 	emit_turn_completed(agent_event(a), reply->stop, &reply->usage);
 	agent_say(a);
+	warn_budget(a);
 }
 
 /* Call the model and keep what it says.  text and message are filled. */
@@ -238,7 +239,6 @@ one_turn(struct agent *a, struct err *e)
 
 	a->turn = a->run.turns;
 	if (ask(a, &reply, &text, &message, e) == 0) {
-		warn_budget(a);
 		if (tools_asked(json_slice(message.p, message.n)))
 			rc = tool_turn(a, &reply, &message, e);
 		else
@@ -261,7 +261,7 @@ stop_early(struct agent *a, bool *why)
 }
 
 int
-turn_loop(struct agent *a, struct err *e)
+agent_loop(struct agent *a, struct err *e)
 {
 	struct buf prompt = BUF_INIT;
 	int rc;
@@ -276,7 +276,7 @@ turn_loop(struct agent *a, struct err *e)
 			return agent_set_cancelled(e);
 		if (a->run.turns >= a->set.max_turns)
 			return stop_early(a, &a->out->turn_limit_stop);
-		if ((rc = turn_budget(a, e)) > 0)
+		if ((rc = agent_budget(a, e)) > 0)
 			return stop_early(a, &a->out->budget_stop);
 		if (rc < 0 || tell_jobs(a, e) < 0)
 			return -1;
