@@ -20,13 +20,20 @@ setup() {
 }
 
 teardown() {
-	[ -z "$SIM_PID" ] || { kill "$SIM_PID" 2>/dev/null; wait "$SIM_PID" 2>/dev/null; }
+	sim_stop
 	declare -F local_teardown >/dev/null && local_teardown
 	cd / && rm -rf "$T"
 }
 
+sim_stop() {
+	[ -z "$SIM_PID" ] || { kill "$SIM_PID"; wait "$SIM_PID"; } 2>/dev/null || :
+	SIM_PID=
+	rm -f "$T/sim.port"
+}
+
 # sim ARGS...: start rkat-sim on a free port and point all four providers at it.
 sim() {
+	sim_stop
 	rkat-sim --port 0 --ready "$T/sim.port" --log "$T/sim.log" "$@" >"$T/sim.out" 2>&1 3>&- &
 	SIM_PID=$!
 	wait_for test -s "$T/sim.port"
