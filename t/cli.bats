@@ -490,6 +490,8 @@ gone() { ! pgrep -f "$1"; }
 	check --label role=x
 	check --label mob_id=x
 	check --allow-tool ''
+	check --allow-tool nonesuch
+	check --block-tool shell
 	check --stdin=maybe
 	check --line-format xml
 	check -w all
@@ -541,6 +543,16 @@ gone() { ! pgrep -f "$1"; }
 	run rkat resume --label a=b last hi
 	[ "$status" -eq 2 ]
 	has "$output" "--label is no option here"
+}
+
+@test "resume: an empty prompt with nothing to go on with does nothing and says so" {
+	sim echo
+	rkat run hi >/dev/null 2>&1
+	run rkat c ""
+	[ "$status" -eq 0 ]
+	same "$output" "rkat: nothing to do: no pending boundary for resume"
+	same "$(rkat c --json "" 2>/dev/null | jq .turns)" 0
+	same "$(grep -c . "$T/sim.log")" 1
 }
 
 @test "an unknown model id goes to the provider that its name says" {

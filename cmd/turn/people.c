@@ -7,6 +7,7 @@
 #include "base/jput.h"
 #include "model/catalog.h"
 #include "store/sessions.h"
+#include "tool/tool.h"
 #include "turn/answer.h"
 #include "turn/lines.h"
 #include "turn/render.h"
@@ -101,16 +102,43 @@ given(const struct buf *b)
 }
 
 /* cli sheet 3.1: explicit choices, not "inherit". */
+static const struct { int builtins, shell, memory, mob; } presets[] = {
+	[TOOLS_SAFE] = { 1, 0, 0, 0 },
+	[TOOLS_WORKSPACE] = { 1, 1, 0, 0 },
+	[TOOLS_FULL] = { 1, 1, 1, 1 },
+	[TOOLS_NONE] = { 0, 0, 0, 0 },
+};
+
+/* Are --allow-tool and --block-tool names of tools that the session will have? */
+static int
+check_tools(struct people *p, struct err *e)
+{
+	const struct options *o = p->o;
+	struct tool_env env = {
+		.loop = p->t.loop,
+		.realm = &p->t.realm,
+		.config = &p->t.config,
+		.session = "",
+		.root = p->t.realm.context_root,
+		.builtins = presets[o->tools].builtins,
+		.shell = presets[o->tools].shell,
+		.image_results = true,
+	};
+	struct toolbox *box;
+	int rc;
+
+	if (!o->allow.n && !o->block.n)
+		return 0;
+	if (!(box = toolbox_new(&env, e)))
+		return -1;
+	rc = toolbox_overlay(box, given(&o->allow), given(&o->block), e);
+	toolbox_free(box);
+	return rc;
+}
+
 static void
 choose_tools(const struct people *p, struct session_spec *s)
 {
-	static const struct { int builtins, shell, memory, mob; } presets[] = {
-		[TOOLS_SAFE] = { 1, 0, 0, 0 },
-		[TOOLS_WORKSPACE] = { 1, 1, 0, 0 },
-		[TOOLS_FULL] = { 1, 1, 1, 1 },
-		[TOOLS_NONE] = { 0, 0, 0, 0 },
-	};
-
 	s->builtins = presets[p->o->tools].builtins;
 	s->shell = presets[p->o->tools].shell;
 	s->memory = presets[p->o->tools].memory;
@@ -157,9 +185,9 @@ prepare(struct people *p, char id[UUID_LEN + 1], struct err *e)
 	start_rendering(p);
 	front_budget(&p->t, o, &p->budget);
 	if (o->verb == VERB_RUN)
-		return check_model(p, e) < 0 || read_prompt(p, e) < 0 ||
-		    front_open(&p->t, true, e) < 0 || create(p, id, e) < 0 ?
-		    -1 : 0;
+		return check_model(p, e) < 0 || check_tools(p, e) < 0 ||
+		    read_prompt(p, e) < 0 || front_open(&p->t, true, e) < 0 ||
+		    create(p, id, e) < 0 ? -1 : 0;
 	return front_open(&p->t, false, e) < 0 ||
 	    session_resolve(p->t.db, ref, id, e) < 0 ||
 	    read_prompt(p, e) < 0 ? -1 : 0;
@@ -186,6 +214,8 @@ one_run(struct people *p, const struct run_spec *spec, struct err *e)
 			break;
 		case RUN_NOTHING:
 			warn("nothing to do: no pending boundary for resume");
+			if (p->o->json)
+				answer_print(&p->t, p->o, &r, streamed);
 			break;
 		default:
 			answer_print(&p->t, p->o, &r, streamed);
