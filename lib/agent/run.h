@@ -29,6 +29,7 @@
  *   settings.c	what a run goes by: request over session over configuration
  *   prompt.c	the system prompt
  *   content.c	message content: checked, images moved to blobs
+ *   input.c	what the world said, as the model sees it
  *   admit.c	a prompt and queued inputs become one user message and a run
  *   turn.c	the loop: one model call after another until the run is over
  *   call.c	one model call with its retries
@@ -145,6 +146,12 @@ int content_store(const struct realm *r, struct jtext content, struct buf *out,
 /* Video goes to Gemini only. */
 int content_fits(struct jtext content, enum provider p, struct err *e);
 
+/* ---- input.c ---- */
+/* One input as content: appended to a block array, or nothing (continuations). */
+void input_render(const struct input *in, struct buf *blocks);
+void input_put_text(struct buf *blocks, const char *p, size_t n);
+void input_put_content(struct buf *blocks, struct jtext content);
+
 /* ---- admit.c ---- */
 /* 1: a run is on its way (committed, run_started said); 0: nothing to do. */
 int admit_run(struct agent *a, const struct run_spec *spec, bool drain,
@@ -153,8 +160,6 @@ int admit_run(struct agent *a, const struct run_spec *spec, bool drain,
 int admit_steer(struct agent *a, struct err *e);
 /* The last message's text if a user said it (agent sheet 4.4). */
 void admit_last_prompt(const struct agent *a, struct buf *text);
-/* One input as content: appended to a block array, or nothing (continuations). */
-void admit_render(const struct input *in, struct buf *blocks);
 
 /* ---- recover.c ---- */
 int recover(struct agent *a, struct err *e);

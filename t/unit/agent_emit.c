@@ -150,7 +150,7 @@ rendered(const char *kind, const char *source, const char *body)
 
 	buf_trunc(&b, 0);
 	buf_putc(&b, '[');
-	admit_render(&in, &b);
+	input_render(&in, &b);
 	buf_putc(&b, ']');
 	input_free(&in);
 	return b.p;
