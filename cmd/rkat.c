@@ -195,7 +195,7 @@ readable(char path[PATH_MAX], const char *fmt, ...)
 	return n > 0 && n < PATH_MAX && access(path, R_OK) == 0;
 }
 
-/* A page of an installation (PREFIX/bin/rkat) or of the source tree (build/bin/rkat, build/asan/bin/rkat). */
+/* A page of an installation (PREFIX/bin) or of the source tree (build/bin, build/asan/bin). */
 static bool
 find_page(const char *page, char path[PATH_MAX])
 {

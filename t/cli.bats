@@ -405,6 +405,32 @@ gone() { ! pgrep -f "$1"; }
 	same "$(rkat c go 2>/dev/null)" fine
 }
 
+@test "a second Ctrl-C and SIGKILL end the process at once; its tools die with it" {
+	sim_script '{"match":{"has_tool_result":false,"user":"long"},"reply":{"tool_calls":[{"id":"c1","name":"shell","args":{"command":"trap \"\" TERM INT; setsid sleep 4344 & sleep 4345"}}]}}' '{"reply":{"text":"fine"}}'
+	for sigs in "INT INT" KILL; do
+		rkat run -t workspace --sandbox off long >"$T/out" 2>"$T/err" 3>&- &
+		wait_for pgrep -f "sleep 4344"
+		for sig in $sigs; do kill -$sig $!; done
+		s=0; wait $! || s=$?
+		[ "$s" -eq 130 ] || [ "$s" -eq 137 ]
+		wait_for gone "sleep 434[45]"
+	done
+	same "$(rkat c go 2>/dev/null)" fine
+}
+
+@test "a stalled reader does not hold up SIGTERM" {
+	sim_script '{"reply":{"repeat":{"text":"0123456789","times":30000},"chunk":1000,"chunk_delay_ms":20}}'
+	mkfifo slow
+	exec 8<>slow
+	rkat run -s big >slow 2>/dev/null 8>&- 3>&- &
+	wait_for sh -c "[ \$(rkat sessions events last | wc -l) -gt 120 ]"
+	kill -TERM $!
+	s=0; wait $! || s=$?
+	exec 8>&-
+	[ "$s" -eq 143 ]
+	same "$(rkat sessions events last | jq -r .payload.type | tail -1)" run_failed
+}
+
 @test "rkat sessions interrupt ends a turn: exit 14" {
 	sim_script '{"reply":{"text":"abcdefghij","chunk":1,"chunk_delay_ms":500}}'
 	rkat run -s slow >"$T/out" 2>"$T/err" 3>&- &

@@ -344,7 +344,7 @@ set_focus(struct parse *p, const char *flag, const char *arg, struct err *e)
 	    "mob:<member>/sub:<agent>", arg);
 }
 
-/* What needs no value; --drain and --worker are the verb already, and there is no comms to disable. */
+/* Without a value.  --drain and --worker are the verb already; no comms is there to disable. */
 static int
 set_switch(struct parse *p, const char *flag, const char *arg, struct err *e)
 {

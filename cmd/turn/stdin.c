@@ -284,7 +284,7 @@ stdin_first_line(int fd, char *line, size_t size, struct err *e)
 
 /* ---- lines ---- */
 
-/* A JSON line's text (4.1): the string member body; other objects and arrays pretty; else the line. */
+/* A JSON line's text (4.1): its string body; other objects and arrays pretty; else the line. */
 static void
 json_line_text(const char *p, size_t n, struct buf *text)
 {
