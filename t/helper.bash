@@ -34,7 +34,7 @@ sim_stop() {
 # sim ARGS...: start rkat-sim on a free port and point all four providers at it.
 sim() {
 	sim_stop
-	rkat-sim --port 0 --ready "$T/sim.port" --log "$T/sim.log" "$@" >"$T/sim.out" 2>&1 3>&- &
+	rkat-sim --port 0 --ready "$T/sim.port" --log "$T/sim.log" "$@" >"$T/sim.out" 2>&1 3>&- 9>&- &
 	SIM_PID=$!
 	wait_for test -s "$T/sim.port"
 	SIM=http://127.0.0.1:$(cat "$T/sim.port")

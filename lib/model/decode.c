@@ -91,6 +91,29 @@ text_block(struct decode *d)
 }
 
 void
+decode_tell(struct decode *d)
+{
+	const struct model_watch *w = d->w;
+
+	if (!d->untold.n)
+		return;
+	if (d->untold_reasoning && w && w->reasoning)
+		w->reasoning(w->arg, d->untold.p, d->untold.n);
+	if (!d->untold_reasoning && w && w->text)
+		w->text(w->arg, d->untold.p, d->untold.n);
+	buf_trunc(&d->untold, 0);
+}
+
+static void
+untold(struct decode *d, bool reasoning, const char *p, size_t n)
+{
+	if (reasoning != d->untold_reasoning)
+		decode_tell(d);
+	d->untold_reasoning = reasoning;
+	buf_put(&d->untold, p, n);
+}
+
+void
 decode_text(struct decode *d, struct jtext v)
 {
 	size_t n;
@@ -100,8 +123,7 @@ decode_text(struct decode *d, struct jtext v)
 		d->said = true;
 		d->content += n;
 		buf_put(&text_block(d)->text, s, n);
-		if (d->w && d->w->text)
-			d->w->text(d->w->arg, s, n);
+		untold(d, false, s, n);
 	}
 	free(s);
 }
@@ -117,8 +139,7 @@ decode_reasoning(struct decode *d, struct jtext v)
 		if (d->reasoning == NO_SLOT)
 			d->reasoning = decode_open(d, BLOCK_REASONING);
 		buf_put(&decode_slot(d, d->reasoning)->text, s, n);
-		if (d->w && d->w->reasoning)
-			d->w->reasoning(d->w->arg, s, n);
+		untold(d, true, s, n);
 	}
 	free(s);
 }
@@ -141,6 +162,7 @@ decode_reasoning_done(struct decode *d, struct jtext text, char *meta)
 	d->reasoning = NO_SLOT;
 	b->meta = meta;
 	b->done = true;
+	decode_tell(d);
 	if (d->w && d->w->reasoning_done)
 		d->w->reasoning_done(d->w->arg, buf_str(&b->text), b->text.n);
 }
@@ -289,6 +311,7 @@ decode_end(struct decode *d)
 		decode_chat_end(d);
 	if (d->wire == WIRE_GEMINI)
 		decode_gemini_end(d);
+	decode_tell(d);
 	if (!d->stopped)
 		return fault_set(d->me, FAULT_INCOMPLETE,
 		    "the stream ended before the model was done");
@@ -305,6 +328,8 @@ decode_free(struct decode *d)
 	free(d->items);
 	d->items = NULL;
 	d->n_items = 0;
+	decode_tell(d);
+	buf_free(&d->untold);
 	drop_unwanted(d->reply);
 }
 

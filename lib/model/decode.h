@@ -46,6 +46,8 @@ struct decode {
 	bool ended;		/* terminal event: nothing more will come */
 	bool refused;		/* a refusal was part of the text */
 	bool said;		/* text came */
+	struct buf untold;	/* text or reasoning that the watch has not seen */
+	bool untold_reasoning;
 };
 
 void decode_init(struct decode *d, const struct model_request *rq,
@@ -54,8 +56,10 @@ void decode_init(struct decode *d, const struct model_request *rq,
 /* Blocks that were never completed leave the reply. */
 void decode_free(struct decode *d);
 
-/* One event's payload.  -1: d->me says why. */
+/* One event's payload; deltas wait for decode_tell.  -1: d->me says why. */
 int decode_event(struct decode *d, const char *p, size_t n);
+/* Show the watch what came since the last time: once a read, not once an event. */
+void decode_tell(struct decode *d);
 /* End of input.  -1 (FAULT_INCOMPLETE) if the provider had not come to an end. */
 int decode_end(struct decode *d);
 

@@ -240,6 +240,7 @@ on_data(void *arg, const char *p, size_t n)
 {
 	struct exchange *x = arg;
 	struct err e = ERR_NONE;
+	int rc;
 
 	if (!is_stream(x)) {
 		if (x->body.n + n > ERROR_MAX)
@@ -247,7 +248,9 @@ on_data(void *arg, const char *p, size_t n)
 		buf_put(&x->body, p, n);
 		return 0;
 	}
-	if (sse_feed(&x->sse, p, n, &e) < 0)
+	rc = sse_feed(&x->sse, p, n, &e);
+	decode_tell(&x->d);
+	if (rc < 0)
 		return sse_failed(x, &e);
 	x->barren = x->d.content > x->content ? 0 : x->barren + n;
 	x->content = x->d.content;

@@ -346,8 +346,14 @@ setup(struct db *db, struct err *e)
 		    "cannot be written", db->realm->dir);
 	sqlite3_extended_result_codes(db->h, 1);
 	sqlite3_busy_handler(db->h, on_busy, db);
+	/*
+	 * A short-lived process that is the last to close would copy the WAL and
+	 * start a new one: four syncs a turn.  It stays; a small one is read fast.
+	 */
+	sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (db_exec(db, "PRAGMA foreign_keys = ON;"
-	    "PRAGMA synchronous = FULL", e) < 0 ||
+	    "PRAGMA synchronous = FULL;"
+	    "PRAGMA wal_autocheckpoint = 250", e) < 0 ||
 	    (v = version(db, e)) < 0)
 		return -1;
 	return v < db_version ? migrate(db, e) : 0;

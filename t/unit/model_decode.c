@@ -335,7 +335,7 @@ TEST(responses_summary_parts_are_lines)
 	    E("{\"type\":\"response.output_text.delta\",\"delta\":\"t\"}")
 	    E("{\"type\":\"response.completed\",\"response\":{\"status\":\"completed\"}}"),
 	    REPLY("{\"block_type\":\"reasoning\",\"data\":{\"text\":\"a\\nb\",\"meta\":{\"provider\":\"open_ai\",\"id\":\"r\"}}}," TEXT("t"), "end_turn")
-	    "0 0 -1 -1\n(a)(\n)(b)[a\nb]t");
+	    "0 0 -1 -1\n(a\nb)[a\nb]t");
 }
 
 TEST(defect_2_responses_incomplete_and_failed)
