@@ -170,6 +170,8 @@ int recover_close(struct agent *a, bool settle, struct err *e);
 int agent_loop(struct agent *a, struct err *e);
 /* 0: go on; 1: a limit was reached that ends the run with success; -1: time is up. */
 int agent_budget(struct agent *a, struct err *e);
+/* In ms by the clock of now; -1: no limit. */
+int64_t agent_time_left(struct agent *a);
 
 /* ---- call.c ---- */
 struct call {

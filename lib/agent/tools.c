@@ -231,15 +231,20 @@ interrupt_job(struct tool_job *j, const char *why)
 	j->done = true;
 }
 
+/* Until all are done, the run is cancelled or its time is up. */
 static void
 wait_for_all(struct agent *a, struct tool_jobs *jobs)
 {
-	while (jobs->open > 0 && !agent_cancelled(a))
-		loop_once(a->env.loop, -1);
+	int64_t left = -1;
+
+	while (jobs->open > 0 && !agent_cancelled(a) &&
+	    (left = agent_time_left(a)) != 0)
+		loop_once(a->env.loop, left);
 	for (size_t i = 0; i < jobs->n; i++)
 		if (!jobs->v[i].done)
-			interrupt_job(&jobs->v[i], "the run was cancelled; "
-			    "its effects are unknown");
+			interrupt_job(&jobs->v[i], left == 0 ?
+			    "the time of the run is up; its effects are unknown" :
+			    "the run was cancelled; its effects are unknown");
 }
 
 /* ---- telling and keeping ---- */

@@ -18,12 +18,19 @@ say_budget(struct agent *a, enum budget_type t, bool spent)
 	agent_say(a);
 }
 
+int64_t
+agent_time_left(struct agent *a)
+{
+	a->budget.used[BUDGET_TIME] = time_mono_ms() - a->started;
+	return budget_left_ms(&a->budget);
+}
+
 static void
 warn_budget(struct agent *a)
 {
 	enum budget_type t;
 
-	a->budget.used[BUDGET_TIME] = time_mono_ms() - a->started;
+	agent_time_left(a);
 	while ((t = budget_warn(&a->budget)) != BUDGET_TYPES)
 		say_budget(a, t, false);
 }
