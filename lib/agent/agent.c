@@ -222,6 +222,7 @@ tool_setup(struct agent *a)
 		.loop = a->env.loop,
 		.db = a->env.db,
 		.config = &a->config,
+		.realm = a->realm,
 		.session = a->s.id,
 		.root = a->realm->context_root,
 		.builtins = wanted(a, "builtins", "tools/builtins_enabled"),
