@@ -14,6 +14,7 @@
 #include "tool/jobs.h"
 #include "tool/path.h"
 #include "tool/policy.h"
+#include "tool/sandbox.h"
 #include "tool/shell.h"
 
 /* Tools sheet 5.1 and 5.2. */
@@ -27,6 +28,7 @@
 struct shell {
 	struct tools *t;
 	struct jobs *jobs;
+	struct sandbox *sandbox;	/* made for the first command */
 	char *program;			/* path, or NULL: */
 	char *missing;			/* why there is none */
 	char *description;
@@ -81,15 +83,17 @@ static void
 describe(struct shell *s)
 {
 	const char *base = s->program ? strrchr(s->program, '/') : NULL;
+	char *box = sandbox_describe(s->t->env->sandbox, s->t->env->network);
 
 	s->description = xasprintf(
 	    "Run a command with `%s -c` in the project directory and return its "
 	    "exit code and output. stdin is empty and there is no terminal. A "
 	    "command is stopped after timeout_secs (default %lld); what it leaves "
 	    "running ends with it, so set background to true for servers and "
-	    "long jobs, and look at them with shell_job_status.",
+	    "long jobs, and look at them with shell_job_status. %s",
 	    base ? base + 1 : s->program ? s->program : DEFAULT_PROGRAM,
-	    (long long)s->secs);
+	    (long long)s->secs, box);
+	free(box);
 }
 
 struct shell *
@@ -126,6 +130,7 @@ shell_free(struct shell *s)
 	if (!s)
 		return;
 	jobs_free(s->jobs);
+	sandbox_free(s->sandbox);
 	free(s->program);
 	free(s->missing);
 	free(s->description);
@@ -287,25 +292,63 @@ admitted(struct call *c, const struct order *o)
 	return !c->r.is_error;
 }
 
+/* Ready the sandbox for one child; there may be none to ready. */
+static int
+arm(struct shell *s, struct err *e)
+{
+	const struct tool_env *env = s->t->env;
+	struct sandbox_spec spec = { .mode = env->sandbox,
+	    .network = env->network, .root = s->t->root->path,
+	    .program = s->program, .realm = env->realm };
+
+	if (env->sandbox == SANDBOX_OFF)
+		return 0;
+	if (!s->sandbox && !(s->sandbox = sandbox_new(&spec, e)))
+		return -1;
+	if (env->sandbox_required && *sandbox_missing(s->sandbox))
+		return err_set(e, E_CAPABILITY_UNAVAILABLE, "a sandbox is required, "
+		    "but this kernel lacks %s", sandbox_missing(s->sandbox));
+	return sandbox_arm(s->sandbox, e);
+}
+
+static void
+spawn(struct call *c, const struct order *o, struct proc_spec *spec,
+    struct err *e)
+{
+	const char *id;
+
+	if (!o->background) {
+		c->state = capture_start(c->t, spec, o->limit_ms, KEEP_BYTES,
+		    foreground_done, c, e);
+		return;
+	}
+	id = jobs_start(c->t->shell->jobs, spec, o->command, o->given_dir,
+	    o->limit_ms, e);
+	if (id)
+		background_started(c, id);
+}
+
 static void
 launch(struct call *c, const struct order *o)
 {
 	struct shell *s = c->t->shell;
 	char *argv[] = { s->program, "-c", o->command, NULL };
-	char **envp = env_make(c->t->env, o->dir, NULL);
-	struct proc_spec spec = { .argv = argv, .envp = envp, .cwd = o->dir };
+	struct proc_spec spec = { .argv = argv, .cwd = o->dir };
 	struct err e = ERR_NONE;
-	const char *id;
+	char **envp = NULL;
 
-	if (o->background) {
-		id = jobs_start(s->jobs, &spec, o->command, o->given_dir,
-		    o->limit_ms, &e);
-		if (id)
-			background_started(c, id);
-	} else {
-		c->state = capture_start(c->t, &spec, o->limit_ms, KEEP_BYTES,
-		    foreground_done, c, &e);
+	if (arm(s, &e) == 0) {
+		envp = env_make(c->t->env, o->dir, s->sandbox ?
+		    sandbox_tmp(s->sandbox) : NULL);
+		spec.envp = envp;
+		if (s->sandbox) {
+			spec.confine = sandbox_confine;
+			spec.arg = s->sandbox;
+		}
+		spawn(c, o, &spec, &e);
 	}
+	if (s->sandbox)
+		sandbox_disarm(s->sandbox);
 	if (e.code)
 		call_failed(c, "IO error: %s", e.text);
 	env_free(envp);
