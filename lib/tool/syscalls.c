@@ -105,7 +105,7 @@ refuse_sockets(scmp_filter_ctx f, bool network)
 	for (size_t i = 0; i < n; i++) {
 		for (uint64_t v = from; v < (uint64_t)families[i]; v++)
 			if (seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM),
-			    SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, v)) < 0)
+			    SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, v, 0)) < 0)
 				return -1;
 		from = (uint64_t)families[i] + 1;
 	}
