@@ -109,5 +109,16 @@ static const char v1[] =
     "CREATE INDEX contexts_pending ON contexts(session, seq)"
     " WHERE applied = 0;";
 
-const char *const db_migrations[] = { v1 };
+static const char v2[] =
+    "CREATE TABLE tasks("
+    " seq INTEGER PRIMARY KEY,"
+    " session TEXT NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,"
+    " id TEXT NOT NULL,"
+    " body TEXT NOT NULL,"
+    " created_ms INTEGER NOT NULL,"
+    " updated_ms INTEGER NOT NULL,"
+    " UNIQUE(session, id)"
+    ") STRICT;";
+
+const char *const db_migrations[] = { v1, v2 };
 const int db_version = (int)COUNT(db_migrations);

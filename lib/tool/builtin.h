@@ -64,6 +64,9 @@ bool arg_bool(struct call *c, const char *key, bool otherwise);
 struct jtext arg_strings(struct call *c, const char *key);	/* array of strings or JTEXT_NONE */
 struct jtext arg_object(struct call *c, const char *key);	/* object or JTEXT_NONE */
 
+/* The time as the sheet's tools write it: 2026-04-10T14:00:00.123456789+00:00. */
+void put_now(struct buf *b);
+
 /* The tables, one per file; each ends with a row without a name. */
 extern const struct builtin task_tools[], datetime_tools[], patch_tools[],
     image_tools[], file_tools[], shell_tools[], job_tools[];

@@ -476,8 +476,8 @@ static void
 add_builtins(struct toolbox *b)
 {
 	static const struct builtin *const tables[] = {
-		datetime_tools, patch_tools, image_tools, file_tools, shell_tools,
-		job_tools,
+		task_tools, datetime_tools, patch_tools, image_tools, file_tools,
+		shell_tools, job_tools,
 	};
 
 	for (size_t i = 0; i < COUNT(tables); i++)
