@@ -35,6 +35,13 @@ text() {
 		// .choices[0]?.delta.content? // (.candidates[0]?.content.parts[]?|select(.thought|not)|.text?) // empty'
 }
 
+# The sim that runs becomes the upstream of the next one.
+second() {
+	up=$SIM UP_PID=$SIM_PID SIM_PID=
+	rm "$T/sim.port"
+}
+local_teardown() { [ -z "$UP_PID" ] || kill "$UP_PID"; }
+
 @test "text: every format streams the same answer, characters whole" {
 	sim_script '{"match":{"user":"hi"},"reply":{"text":"Grüße, 日本語 and 🙂 {{user}}, turn {{turn}}.","chunk":1}}'
 	for f in anthropic openai chat gemini; do
@@ -427,8 +434,7 @@ wrong() {
 	sim_script '{"match":{"user":"leak"},"reply":{"status":401,"error":{"message":"wrong key sk-topsecret-1 here"}}}' \
 	    '{"match":{"user":"cut"},"reply":{"text":"abcdef","chunk":1,"drop_after":3}}' \
 	    '{"reply":{"thinking":"Hm.","text":"Grüße {{n}}","chunk":2}}'
-	up=$SIM up_pid=$SIM_PID
-	rm "$T/sim.port"
+	second
 	sim record --upstream "$up" rec
 	key='x-goog-api-key: sk-topsecret-1'
 	for f in anthropic openai chat gemini; do
@@ -437,14 +443,12 @@ wrong() {
 	say gemini leak -H 'x-goog-api-key: sk-topsecret-1' -H 'authorization: Bearer sk-topsecret-1' >leak.1
 	say chat cut >cut.1 || rc=$?
 	same "$rc" 18
-	kill "$SIM_PID" "$up_pid"
-	wait "$SIM_PID" "$up_pid"
+	sim_stop
 	same "$(ls rec | tr '\n' ' ')" '0001.json 0002.json 0003.json 0004.json 0005.json 0006.json '
 	lacks "$(cat rec/*)" sim-key
 	lacks "$(cat rec/*)" topsecret
 	has "$(cat rec/0005.json)" 'wrong key [redacted] here'
 	same "$(jq -c '[.request.method,.request.path,.request.body.model,.response.status,(.response.events|type)]' rec/0001.json)" '["POST","/v1/messages","claude-x",200,"array"]'
-	rm "$T/sim.port"
 	sim replay rec
 	for f in gemini chat openai anthropic; do
 		say $f hi >$f.2
@@ -460,14 +464,10 @@ wrong() {
 
 @test "replay: another body falls back to the same user text, else the first difference is named" {
 	sim echo
-	up=$SIM up_pid=$SIM_PID
-	rm "$T/sim.port"
+	second
 	sim record --upstream "$up/" rec
 	echo '{"model":"m","messages":[{"role":"user","content":"a"}],"seed":1}' | chat >/dev/null
 	echo '{"model":"m","messages":[{"role":"user","content":"b"}],"seed":1}' | chat >/dev/null
-	kill "$SIM_PID" "$up_pid"
-	wait "$SIM_PID" "$up_pid"
-	rm "$T/sim.port"
 	sim replay rec
 	same "$(echo '{"model":"m","messages":[{"role":"user","content":"b"}],"seed":2}' | chat | jq -r '.choices[0].message.content')" 'You said: b'
 	same "$(echo '{"model":"m","messages":[{"role":"user","content":"c"}],"seed":1}' | chat | jq -r .error.message)" \

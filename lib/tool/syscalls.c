@@ -110,7 +110,7 @@ refuse_sockets(scmp_filter_ctx f, bool network)
 		from = (uint64_t)families[i] + 1;
 	}
 	return seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-	    SCMP_A0(SCMP_CMP_GE, from));
+	    SCMP_A0(SCMP_CMP_GE, from, 0));
 }
 
 /* The library writes programs to descriptors only. */

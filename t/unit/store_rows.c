@@ -374,6 +374,9 @@ TEST(damage_is_found)
 	place_open(&p);
 	OK(db_check(p.db, NULL) == 0);
 	db_close(p.db);
+	path = fs_join(p.r.dir, "realm.sqlite3-wal");
+	OK(fs_remove_tree(path, NULL) == 0);	/* it could mend the file */
+	free(path);
 	path = fs_join(p.r.dir, "realm.sqlite3");
 	OK(fs_write_atomic(path, "this is no database, it is a sentence.....",
 	    42, 0600, NULL) == 0);
@@ -409,7 +412,7 @@ TEST(many_processes_make_one_fresh_realm)
 	struct session_query q = { .limit = -1 };
 	struct place p;
 	struct realm r;
-	struct db *db;
+	struct db *db = NULL;
 	int w, n = 0;
 
 	place_open(&p);
