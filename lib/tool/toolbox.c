@@ -7,6 +7,7 @@
 #include "tool/builtin.h"
 #include "tool/capture.h"
 #include "tool/jobs.h"
+#include "tool/overlay.h"
 #include "tool/path.h"
 #include "tool/shell.h"
 
@@ -29,12 +30,6 @@ struct tool_run {
 	int64_t limit_ms, started_ms;
 	tool_done *done;
 	void *arg;
-};
-
-struct overlay {
-	char **allow, **block;
-	size_t n_allow, n_block;
-	bool allows;			/* there is an allow list, maybe an empty one */
 };
 
 struct toolbox {
@@ -61,23 +56,11 @@ struct found {
 };
 
 static bool
-among(char *const *names, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(names[i], name))
-			return true;
-	return false;
-}
-
-static bool
 hidden(const struct toolbox *b, const char *name)
 {
-	const struct overlay *o = &b->overlay;
-
 	if (!b->t.env->image_results && !strcmp(name, "view_image"))
 		return true;
-	return among(o->block, o->n_block, name) ||
-	    (o->allows && !among(o->allow, o->n_allow, name));
+	return overlay_hides(&b->overlay, name);
 }
 
 static bool
@@ -150,91 +133,38 @@ find(struct toolbox *b, const char *name, struct found *out)
 	return there && !hidden(b, name);
 }
 
-/* ---- the overlay of a turn ---- */
+struct known {
+	const struct found *f;
+	size_t n;
+};
 
-static void
-free_names(char **names, size_t n)
+static bool
+known(void *arg, const char *name)
 {
-	for (size_t i = 0; i < n; i++)
-		free(names[i]);
-	free(names);
-}
+	const struct known *k = arg;
 
-static void
-free_overlay(struct overlay *o)
-{
-	free_names(o->allow, o->n_allow);
-	free_names(o->block, o->n_block);
-}
-
-static int
-take_names(struct jtext v, char ***names, size_t *n, struct err *e)
-{
-	if (v.p && !json_is(v, '['))
-		return err_set(e, E_INVALID_PARAMS,
-		    "tool filter: want an array of names");
-	*names = xcalloc(json_count(v) + 1, sizeof **names);
-	for (struct jiter it = json_iter(v); json_next(&it); ) {
-		char *s = json_str(it.value, NULL);
-
-		if (!s)
-			return err_set(e, E_INVALID_PARAMS,
-			    "tool filter: want an array of names");
-		(*names)[(*n)++] = s;
-	}
-	return 0;
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* Names that no tool has are an error that lists them, sorted. */
-static int
-check_names(struct toolbox *b, const struct overlay *o, struct err *e)
-{
-	const char **odd = xcalloc(o->n_allow + o->n_block + 1, sizeof *odd);
-	struct buf text = BUF_INIT;
-	size_t n, bad = 0;
-	struct found *f = gather(b, &n);
-	int rc = 0;
-
-	for (size_t i = 0; i < o->n_allow; i++)
-		if (!listed(f, n, o->allow[i]))
-			odd[bad++] = o->allow[i];
-	for (size_t i = 0; i < o->n_block; i++)
-		if (!listed(f, n, o->block[i]))
-			odd[bad++] = o->block[i];
-	qsort(odd, bad, sizeof *odd, by_name);
-	for (size_t i = 0; i < bad; i++)
-		if (!i || strcmp(odd[i], odd[i - 1]))
-			buf_printf(&text, "%s\"%s\"", i ? ", " : "", odd[i]);
-	if (bad)
-		rc = err_set(e, E_INVALID_PARAMS,
-		    "Unknown tool(s) in filter: [%s]", text.p);
-	buf_free(&text);
-	free(odd);
-	free(f);
-	return rc;
+	return listed(k->f, k->n, name);
 }
 
 int
 toolbox_overlay(struct toolbox *b, struct jtext allow, struct jtext block,
     struct err *e)
 {
-	struct overlay o = { .allows = allow.p != NULL };
+	struct overlay o = { .allows = false };
+	struct known k = { .n = 0 };
+	struct found *f = gather(b, &k.n);
+	int rc;
 
-	if (take_names(allow, &o.allow, &o.n_allow, e) < 0 ||
-	    take_names(block, &o.block, &o.n_block, e) < 0 ||
-	    check_names(b, &o, e) < 0) {
-		free_overlay(&o);
-		return -1;
+	k.f = f;
+	rc = overlay_take(&o, allow, block, known, &k, e);
+	if (rc == 0) {
+		overlay_free(&b->overlay);
+		b->overlay = o;
+	} else {
+		overlay_free(&o);
 	}
-	free_overlay(&b->overlay);
-	b->overlay = o;
-	return 0;
+	free(f);
+	return rc;
 }
 
 /* ---- runs ---- */
@@ -539,7 +469,7 @@ toolbox_free(struct toolbox *b)
 	capture_end_all(&b->t, LAST_GRACE_MS);
 	shell_free(b->t.shell);
 	root_free(b->t.root);
-	free_overlay(&b->overlay);
+	overlay_free(&b->overlay);
 	loop_untimer(b->pump);
 	free(b->builtins);
 	for (size_t i = 0; i < b->n_sources; i++)

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <seccomp.h>
+
 #include "base/proc.h"
 #include "tool/landlock.h"
 #include "tool/sandbox.h"
@@ -183,6 +185,109 @@ TEST(without_a_sandbox_nothing_is_limited)
 	rig_box(&g, SANDBOX_OFF, false);
 	OK(sh(&g, "echo x > $OUT/new && cat $HOME/.ssh/id") == 0);
 	rig_free(&g);
+}
+
+/* ---- older kernels: the calls are taken away ---- */
+
+/* Run fn in a child where these system calls do not exist. */
+static void
+without(const char *const *calls, void (*fn)(void))
+{
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+
+		for (; *calls; calls++)
+			seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS),
+			    seccomp_syscall_resolve_name(*calls), 0);
+		if (seccomp_load(f) < 0)
+			_exit(99);
+		seccomp_release(f);
+		test_bad = 0;
+		fn();
+		fflush(stdout);
+		_exit(test_bad != 0);
+	}
+	waitpid(pid, &status, 0);
+	OK(status == 0);
+}
+
+static void
+no_landlock(void)
+{
+	struct rig g;
+	char *said;
+	int fd;
+
+	rig_box(&g, SANDBOX_WORKSPACE, false);
+	said = fs_join(g.root, "said");
+	fd = open(said, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	OK(fd >= 0 && dup2(fd, 2) == 2);
+	OK(sh(&g, "echo x > $OUT/new") == 0);
+	OK(sh(&g, ": < /dev/tcp/127.0.0.1/1") != 0);
+	OK(strstr(g.text, "Operation not permitted") != NULL);
+	free(said);
+	said = file_text(&g, "said");
+	STR_IS(said, "rkat: sandbox: this kernel lacks Landlock (Linux 5.13): "
+	    "files are not protected\n");
+	free(said);
+	g.env.sandbox_required = true;
+	call(&g, "shell", "{\"command\":\"ls\"}");
+	SAME(refused(&g, "execution_failed"), "Tool execution failed: IO error: a "
+	    "sandbox is required, but this kernel lacks Landlock (Linux 5.13): "
+	    "files are not protected");
+	rig_free(&g);
+}
+
+TEST(a_missing_feature_is_named_and_degrades_or_refuses)
+{
+	static const char *const calls[] = { "landlock_create_ruleset", NULL };
+
+	if (able(1))
+		without(calls, no_landlock);
+}
+
+static void
+old_kernel(void)
+{
+	struct rig g;
+	char *a, *b;
+
+	rig_box(&g, SANDBOX_OFF, false);
+	OK(sh(&g, "echo x > in; ls /proc/self/fd | wc -l") == 0);
+	SAME(got(&g, "stdout"), "4\n");
+	STR_IS(call(&g, "read_file", "{\"path\":\"in\"}"), "x\n");
+	a = fs_join(g.dir, "victim");
+	b = fs_join(g.root, "link");
+	OK(symlink(a, b) == 0);
+	call(&g, "read_file", "{\"path\":\"link\"}");
+	OK(g.r.is_error);
+	OK(sh(&g, "rm link; ln -s .. up; mkdir d; echo y > d/f") == 0);
+	STR_IS(call(&g, "read_file", "{\"path\":\"d/f\"}"), "y\n");
+	call(&g, "read_file", "{\"path\":\"up/victim\"}");
+	OK(g.r.is_error);
+	call(&g, "apply_patch", "{\"patch\":\"*** Begin Patch\\n*** Update File: "
+	    "d/f\\n-y\\n+z\\n*** Add File: e/g\\n+n\\n*** Delete File: in\\n"
+	    "*** End Patch\"}");
+	OK(!g.r.is_error);
+	SAME(file_text(&g, "d/f"), "z\n");
+	SAME(file_text(&g, "e/g"), "n\n");
+	STR_IS(call(&g, "list_files", "{\"depth\":3}"),
+	    "d/\nd/f\ne/\ne/g\nup\n");
+	free(a);
+	free(b);
+	rig_free(&g);
+}
+
+TEST(older_kernels_do_with_less)
+{
+	static const char *const calls[] = { "openat2", "pidfd_open",
+	    "close_range", "renameat2", NULL };
+
+	if (able(1))
+		without(calls, old_kernel);
 }
 
 /* ---- system calls, tried by a confined function ---- */
