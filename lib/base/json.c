@@ -626,6 +626,22 @@ unescape_u(const char **p, const char *end)
 	return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 }
 
+bool
+json_str_whole(struct jtext v)
+{
+	const char *p = v.p, *end = v.p + v.n;
+
+	while ((p = memchr(p, '\\', (size_t)(end - p)))) {
+		p += 2;
+		if (end - p < 4 || p[-1] != 'u')
+			continue;
+		if ((p[0] == 'd' || p[0] == 'D') && p[1] >= '8' &&
+		    unescape_u(&p, end) == 0xfffd)
+			return false;
+	}
+	return true;
+}
+
 char *
 json_str(struct jtext v, size_t *n)
 {

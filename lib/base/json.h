@@ -66,6 +66,8 @@ size_t json_count(struct jtext v);	/* elements or members; 0 for anything else *
  * not a string.
  */
 char *json_str(struct jtext v, size_t *n);
+/* No half of a character (a lone surrogate escape) in this string that checked? */
+bool json_str_whole(struct jtext v);
 /* A member that must be a string without NUL bytes, or NULL. */
 char *json_get_str(struct jtext obj, const char *key);
 bool json_str_is(struct jtext v, const char *s);	/* a string equal to s? */

@@ -116,9 +116,10 @@ arg_opt_str(struct call *c, const char *key)
 	if (!v.p)
 		return NULL;
 	s = json_str(v, &n);
-	if (!s || strlen(s) != n) {
-		call_bad(c, "'%s': want a string%s", key,
-		    s ? " without NUL characters" : "");
+	if (!s || strlen(s) != n || !json_str_whole(v)) {
+		call_bad(c, "'%s': want a string%s", key, !s ? "" :
+		    strlen(s) != n ? " without NUL characters" :
+		    " of whole characters; one is a lone surrogate");
 		free(s);
 		return NULL;
 	}

@@ -110,6 +110,10 @@ TEST(strings_decode)
 	free(s);
 	OK(!json_get_str(json_text("{\"a\":\"x\\u0000\"}"), "a"));
 	OK(json_str_is(json_text("\"a\\/b\""), "a/b"));
+	OK(json_str_whole(json_text("\"\\ud83d\\ude00 \\\\ud800 \\ufffd \\u00e9\"")));
+	OK(!json_str_whole(json_text("\"x\\ud800\"")));
+	OK(!json_str_whole(json_text("\"\\ude00\\ud83d\"")));
+	OK(!json_str_whole(json_text("\"\\ud83d\\\\\"")));
 }
 
 TEST(numbers)
