@@ -28,7 +28,6 @@ static const struct {
 };
 
 struct job {
-	struct jobs *all;
 	struct job *next;
 	char id[4 + UUID_LEN + 1];
 	char *command, *dir;
@@ -81,16 +80,6 @@ jobs_free(struct jobs *j)
 	free(j);
 }
 
-size_t
-jobs_running(const struct jobs *j)
-{
-	size_t n = 0;
-
-	for (const struct job *k = j->list; k; k = k->next)
-		n += k->state == JOB_RUNNING;
-	return n;
-}
-
 /* Forget reported jobs that are old or too many. */
 static void
 prune(struct jobs *j)
@@ -136,7 +125,6 @@ jobs_start(struct jobs *j, struct proc_spec *spec, const char *command,
 	prune(j);
 	strcpy(job->id, "job_");
 	uuid_v7(job->id + 4);
-	job->all = j;
 	job->command = xstrdup(command);
 	job->dir = xstrdup(dir);
 	job->limit_ms = limit_ms;
