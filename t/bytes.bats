@@ -55,7 +55,7 @@ each_format() {
 	calls datetime "$T/args"
 	for f in ${1:-$FORMATS}; do
 		ask "$f"
-		same "$(jq -r .text "$T/out")" done
+		same "$(jq -r .text "$T/out")" "done"
 		kept
 	done
 }
@@ -137,7 +137,7 @@ print(json.dumps({"s": "0123456789\\\"\n\u00e9\u4e16\U0001f600" * 250000}, ensur
 	python3 -c 'import json; print(json.dumps({"command": "echo " + "x" * 5000000}), end="")' >"$T/args"
 	calls shell "$T/args"
 	ask anthropic
-	same "$(jq -r .text "$T/out")" done
+	same "$(jq -r .text "$T/out")" "done"
 	has "$(result_row)" "too long"
 	kept
 }
@@ -148,7 +148,7 @@ print(json.dumps({"s": "0123456789\\\"\n\u00e9\u4e16\U0001f600" * 250000}, ensur
 	for f in anthropic openai chat; do
 		ask "$f"
 		[ ! -e ran ]
-		same "$(jq -r .text "$T/out")" done
+		same "$(jq -r .text "$T/out")" "done"
 		has "$(result_row)" "invalid_arguments"
 		python3 "$BATS_TEST_DIRNAME/bytes_check.py" "$T/args" --json "$(realm_dir)/events/$S.jsonl" "$T/sim.log"
 	done
@@ -159,7 +159,7 @@ prints() {
 	jq -cn --arg c "$1" '{command:$c}' | tr -d '\n' >"$T/args"
 	calls shell "$T/args"
 	ask anthropic
-	same "$(jq -r .text "$T/out")" done
+	same "$(jq -r .text "$T/out")" "done"
 	result_row >"$T/row"
 	python3 -c '
 import json, sys
@@ -218,7 +218,7 @@ assert open("odd.json").read().rstrip("\n") in content, content' "$T/row"
 	ask anthropic
 	result_row >"$T/row"
 	[ "$(wc -c <"$T/row")" -lt 1000000 ]
-	same "$(jq -r .text "$T/out")" done
+	same "$(jq -r .text "$T/out")" "done"
 }
 
 @test "a prompt of 5 MB arrives whole, is kept, and is sent again with the next" {

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,8 @@ main(int argc, char *argv[])
 	struct cmd c = { .json = false };
 
 	prog = "rkat-config";
+	/* A file that may not grow is an error like a full disk. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (realm_args(&argc, argv, &c.opts, &c.e) < 0)
 		return err_report(prog, &c.e);
 	if (argc > 1 && (!strcmp(argv[1], "--version") ||

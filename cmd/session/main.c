@@ -3,6 +3,7 @@
  * Source: cli sheet section 8, agent sheet sections 3, 15 to 17.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,6 +162,8 @@ main(int argc, char *argv[])
 	struct cmd c = { .db = NULL };
 
 	prog = "rkat-session";
+	/* A file that may not grow is an error like a full disk. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (realm_args(&argc, argv, &c.opts, &c.e) < 0)
 		return err_report(prog, &c.e);
 	if (argc > 1 && (!strcmp(argv[1], "--version") ||

@@ -50,6 +50,8 @@ signals_install(void)
 		sigaction(caught[i], &on, NULL);
 	}
 	sigaction(SIGPIPE, &ignore, NULL);
+	/* A file that may not grow is an error like a full disk. */
+	sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 static void

@@ -161,7 +161,8 @@ finish_run(struct agent *a, struct err *failed)
 	else
 		emit_run_failed(agent_event(a), a->s.id, failed);
 	/* What the model said is on disk; that only the end is not shows at the next open. */
-	if (store_end(a, failed, rewritten, &e) < 0)
+	if (store_end(a, failed, rewritten, &e) < 0 &&
+	    failed->code == E_NONE)
 		warn("%s", e.text);
 	agent_say(a);
 	crash_point("run.told.after");

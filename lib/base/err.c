@@ -96,7 +96,8 @@ err_wrap(struct err *e, const char *fmt, ...)
 static bool
 storage_errno(int no)
 {
-	return no == ENOSPC || no == EROFS || no == EDQUOT || no == EIO;
+	return no == ENOSPC || no == EROFS || no == EDQUOT || no == EIO ||
+	    no == EFBIG;
 }
 
 int

@@ -222,10 +222,8 @@ append(struct eventlog *l, const char *line, size_t n)
 		put = write(l->fd, line, n);
 	while (put < 0 && errno == EINTR);
 	crash_point("event.after");
-	if (put == (ssize_t)n) {
-		l->warned = false;
+	if (put == (ssize_t)n)
 		return;
-	}
 	if (put >= 0)
 		errno = ENOSPC;
 	if (!l->warned)
