@@ -483,6 +483,15 @@ rich() {
 	has "$output" "session exists: $S"
 }
 
+@test "a document that was pretty-printed becomes messages of one line each" {
+	new_session
+	say "$S" '{"role":"block_assistant","blocks":[{"block_type":"tool_use","data":{"id":"t1","name":"a","args":{"k":"two\\nlines","n":1e400}}}],"stop_reason":"tool_use"}'
+	rkat-session export "$S" | sed 's/[[{,]/&\n  /g' >doc.json
+	I=$(rkat-session import doc.json)
+	same "$(rkat-session history "$I")" "$(rkat-session history "$S")"
+	same "$(rkat-session export "$I" | wc -l)" 1
+}
+
 @test "import refuses what is no session, by its place, and leaves nothing" {
 	rich
 	rkat-session export "$S" >doc.json
@@ -507,6 +516,7 @@ rich() {
 	.messages[4].stop_reason = null|/messages/4/stop_reason: want a string
 	.messages[4] = .messages[0]|/messages/4: a system message is only ever the first
 	.usage.input_tokens = -1|/usage/input_tokens
+	.usage.output_tokens = 9000000000000000000|/usage/output_tokens
 	.usage.cache_read_tokens = "x"|/usage/cache_read_tokens
 	.created_at = "today"|/created_at
 	.metadata.session_labels.a = 1|/metadata/session_labels
@@ -574,4 +584,33 @@ turn() {
 	[ "$status" -eq 0 ]
 	has "$output" "has not ended within 2 s"
 	has "$output" "Interrupted session: $S"
+}
+
+@test "following events ends when the socket that reads them is closed" {
+	new_session
+	run python3 -c '
+import socket, subprocess, sys
+a, b = socket.socketpair()
+p = subprocess.Popen(["rkat-session", "events", "--follow", sys.argv[1]], stdout=b)
+b.close()
+a.close()
+try: sys.exit(p.wait(timeout=5))
+finally: p.kill()' "$S"
+	[ "$status" -eq 0 ]
+}
+
+@test "a standard output that does not block gets every byte" {
+	new_session
+	say "$S" "{\"role\":\"user\",\"content\":\"$(printf '%0100000d' 0)\"}"
+	say "$S" "{\"role\":\"user\",\"content\":\"$(printf '%0100000d' 0)\"}"
+	run python3 -c '
+import os, subprocess, sys
+r, w = os.pipe()
+os.set_blocking(w, False)
+p = subprocess.Popen(["rkat-session", "history", sys.argv[1]], stdout=w)
+os.close(w)
+n = 0
+while d := os.read(r, 65536): n += len(d)
+print(n, p.wait())' "$S"
+	same "$output" "200058 0"
 }

@@ -218,6 +218,9 @@ read_time(struct jtext doc, const char *key, int64_t *ms, struct err *e)
 	return 0;
 }
 
+/* Sums of counts must not overflow. */
+#define COUNT_MAX ((int64_t)1 << 53)
+
 static int
 read_count(struct jtext usage, const char *key, bool nullable, int64_t *n,
     struct err *e)
@@ -225,7 +228,7 @@ read_count(struct jtext usage, const char *key, bool nullable, int64_t *n,
 	struct jtext v = json_get(usage, key);
 
 	if (!v.p || (nullable && json_is(v, 'n')) ||
-	    (json_i64(v, n) && *n >= 0))
+	    (json_i64(v, n) && *n >= 0 && *n <= COUNT_MAX))
 		return 0;
 	return err_set(e, E_INVALID_PARAMS, "/usage/%s: want a count%s", key,
 	    nullable ? " or null" : "");

@@ -26,7 +26,7 @@ wait_more(struct follower *f)
 		{ .fd = follower_fd(f), .events = POLLIN },
 	};
 
-	if (poll(p, 2, LOOK_MS) > 0 && p[0].revents & (POLLERR | POLLNVAL))
+	if (poll(p, 2, LOOK_MS) > 0 && p[0].revents & (POLLERR | POLLHUP | POLLNVAL))
 		_exit(0);
 }
 

@@ -145,6 +145,18 @@ VERB(verb_export)
 
 /* ---- import ---- */
 
+/* Messages and metadata are lines in the store: line breaks outside of strings go. */
+static void
+flatten(struct buf *b, struct jtext *doc)
+{
+	struct buf one = BUF_INIT;
+
+	jput_compact(&one, doc->p, doc->n);
+	buf_free(b);
+	*b = one;
+	*doc = json_slice(one.p, one.n);
+}
+
 static int
 restore(struct cmd *c, struct jtext doc, bool keep)
 {
@@ -198,6 +210,8 @@ VERB(verb_import)
 	    fs_read_fd(STDIN_FILENO, DOCUMENT_MAX, &b, &c->e);
 	if (rc == 0 && (rc = json_parse(buf_str(&b), b.n, &doc, &c->e)) < 0)
 		err_wrap(&c->e, "%s", argv[optind]);
+	if (rc == 0 && memchr(doc.p, '\n', doc.n))
+		flatten(&b, &doc);
 	if (rc == 0)
 		rc = cmd_open(c) < 0 ? -1 : restore(c, doc, keep);
 	buf_free(&b);

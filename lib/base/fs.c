@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,16 @@
 
 #include "base/fs.h"
 #include "base/util.h"
+
+/* Who shares the descriptor with us may have made it non-blocking: then wait here. */
+static bool
+again(int fd, short events)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	return errno == EINTR || (errno == EAGAIN &&
+	    (poll(&p, 1, -1) >= 0 || errno == EINTR));
+}
 
 int
 fs_read_fd(int fd, size_t max, struct buf *b, struct err *e)
@@ -19,7 +30,7 @@ fs_read_fd(int fd, size_t max, struct buf *b, struct err *e)
 		char *to = buf_room(b, 65536);
 		ssize_t n = read(fd, to, 65536);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && again(fd, POLLIN))
 			continue;
 		if (n < 0)
 			return err_sys(e, E_INTERNAL_ERROR, "read");
@@ -57,7 +68,7 @@ fs_write_all(int fd, const void *data, size_t n)
 	while (n > 0) {
 		ssize_t put = write(fd, p, n);
 
-		if (put < 0 && errno == EINTR)
+		if (put < 0 && again(fd, POLLOUT))
 			continue;
 		if (put < 0)
 			return -1;

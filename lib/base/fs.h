@@ -15,7 +15,7 @@
 
 /* Whole file into b (appended).  More than max bytes is an error.  NOT_FOUND if it does not exist. */
 int fs_read(const char *path, size_t max, struct buf *b, struct err *e);
-/* fd to EOF; same limit. */
+/* fd to EOF; same limit.  Waits if it does not block. */
 int fs_read_fd(int fd, size_t max, struct buf *b, struct err *e);
 /*
  * Replace path durably: temp file beside it (mode), write, fsync, rename, fsync of the
@@ -29,7 +29,7 @@ int fs_mkdirs(const char *path, mode_t mode, struct err *e);
 int fs_remove_tree(const char *path, struct err *e);
 bool fs_exists(const char *path);
 bool fs_is_dir(const char *path);
-/* Everything, also after EINTR and short writes.  -1 with errno. */
+/* Everything, also after EINTR, EAGAIN and short writes.  -1 with errno. */
 int fs_write_all(int fd, const void *p, size_t n);
 /* "a/b" joined with one slash; new. */
 char *fs_join(const char *dir, const char *name);

@@ -225,7 +225,8 @@ decode_count(struct jtext v, int64_t *to)
 {
 	int64_t n;
 
-	if (json_i64(v, &n) && n >= 0)
+	/* More is no count of tokens, and sums must not overflow. */
+	if (json_i64(v, &n) && n >= 0 && n <= (int64_t)1 << 53)
 		*to = n;
 }
 

@@ -68,11 +68,25 @@ find_word(const char *const *words, const char *s)
 	return NULL;
 }
 
+/* A string that a NUL does not cut; else NULL. */
+static char *
+plain_str(struct jtext v)
+{
+	size_t n;
+	char *s = json_str(v, &n);
+
+	if (s && strlen(s) != n) {
+		free(s);
+		s = NULL;
+	}
+	return s;
+}
+
 static int
 put_word(struct walk *w, const struct config_key *k, struct jtext v,
     enum config_layer layer)
 {
-	char *s = json_str(v, NULL);
+	char *s = plain_str(v);
 	const char *word = s ? find_word(k->words, s) : NULL;
 	struct buf want = BUF_INIT;
 
@@ -95,7 +109,7 @@ static int
 put_duration(struct walk *w, const struct config_key *k, struct jtext v,
     enum config_layer layer)
 {
-	char *s = json_str(v, NULL);
+	char *s = plain_str(v);
 	const char *word = s ? find_word(k->words, s) : NULL;
 	struct buf b = BUF_INIT;
 	int64_t ms;

@@ -260,8 +260,8 @@ realm_manifest(const char *dir, struct realm_info *info, struct err *e)
 	memset(info, 0, sizeof *info);
 	if (fs_read(path, MANIFEST_MAX, &b, e) < 0)
 		goto done;
-	if (json_parse(b.p, b.n, &v, e) < 0) {
-		err_wrap(e, "%s", path);
+	if (json_parse(b.p, b.n, &v, NULL) < 0) {
+		err_set(e, E_STORAGE_ERROR, "%s: not JSON", path);
 		goto done;
 	}
 	info->id = json_get_str(v, "realm_id");

@@ -533,6 +533,18 @@ TEST(the_template_changes_nothing)
 	end();
 }
 
+TEST(a_nul_does_not_cut_a_word_out_of_a_longer_one)
+{
+	begin();
+	put_file(REALM, "[[skills.repositories]]\nname = \"a\"\n"
+	    "source_uuid = \"u\"\ntype = \"filesystem\\u0000x\"\n"
+	    "path = \"p\"\n");
+	OK(strstr(value("skills"), "skills.repositories[0].type: want one of"));
+	put_file(REALM, "[limits]\nmax_duration = \"5m\\u0000x\"\n");
+	OK(strstr(value("limits"), "limits.max_duration: want a duration"));
+	end();
+}
+
 TEST(effective_toml_loads_again)
 {
 	struct config c;

@@ -271,6 +271,14 @@ TEST(wrong_types_everywhere_are_tolerated)
 	    REPLY("", "end_turn") "0 0 -1 -1\n");
 }
 
+TEST(counts_that_no_sum_could_hold_are_no_counts)
+{
+	gives(WIRE_GEMINI, E("{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"}],"
+	    "\"usageMetadata\":{\"promptTokenCount\":9000000000000000000,\"toolUsePromptTokenCount\":9000000000000000000,"
+	    "\"candidatesTokenCount\":3}}"),
+	    REPLY(TEXT("a"), "end_turn") "0 3 -1 -1\na");
+}
+
 TEST(lone_surrogates_do_not_break_the_text)
 {
 	gives(WIRE_ANTHROPIC, A_TEXT("0", "a\\ud83d") A_TEXT("1", "\\ude00b") A_STOP("end_turn"),

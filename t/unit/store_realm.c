@@ -142,6 +142,7 @@ TEST(manifest_pins_the_backend)
 	o.backend = NULL;
 	OK(realm_resolve(&o, &r, &e) == 0);
 	OK(realm_create(&r, &e) < 0 && strstr(e.text, "realm_manifest.json"));
+	OK(e.code == E_STORAGE_ERROR);
 	realm_free(&r);
 	free(path);
 	place_close(&p);
