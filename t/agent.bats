@@ -243,6 +243,19 @@ TOOL='{"match":{"has_tool_result":false},"reply":{"text":"Looking.","tool_calls"
 	same "$(db 'SELECT applied FROM contexts')" 1
 }
 
+@test "the end of a background job is seen by the next request and by none after it" {
+	sim_script '{"match":{"history":"BG_JOB","nth":1},"reply":{"tool_calls":[{"name":"shell","args":{"command":"echo saw"}}]}}' \
+	    '{"match":{"history":"echo saw"},"reply":{"text":"end"}}' \
+	    '{"match":{"has_tool_result":true},"reply":{"tool_calls":[{"name":"shell","args":{"command":"sleep 0.05"}}]}}' \
+	    '{"reply":{"tool_calls":[{"name":"shell","args":{"command":"true","background":true}}]}}'
+	turn -t full --sandbox off "go"
+	same "$status" 0
+	has "$(types)" "background_job_completed turn_started"
+	same "$(jq -r '.body | tostring' "$T/sim.log" | grep -c BG_JOB)" 1
+	lacks "$(jq -c '.body.messages' "$T/sim.log" | tail -1)" BG_JOB
+	has "$(messages)" '"kind":"background_job"'
+}
+
 @test "a long history is summed up between turns" {
 	config '[compaction]' 'auto_compact_threshold = 1000' 'recent_turn_budget = 1'
 	sim_script '{"match":{"user":"hand-over"},"reply":{"text":"SUMMARY"}}' \

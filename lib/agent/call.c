@@ -153,9 +153,30 @@ wait_to_retry(struct agent *a, int n, const struct model_error *me,
 	return agent_budget(a, e) < 0 ? -1 : 1;
 }
 
-int
-call_model(struct agent *a, const struct call *c, struct model_reply *reply,
-    struct err *e)
+/*
+ * What the model is to see: the transcript without the notices of background jobs
+ * that an answer stands behind (agent sheet 18); the log keeps them.  New; free it.
+ */
+static struct jtext *
+visible(const struct messages *m, size_t *n)
+{
+	struct jtext *v = xcalloc(m->n + 1, sizeof *v);
+	size_t answer = m->n;
+
+	while (answer > 0 && !json_str_is(json_get(m->v[answer - 1], "role"),
+	    "block_assistant"))
+		answer--;
+	*n = 0;
+	for (size_t i = 0; i < m->n; i++)
+		if (i >= answer || !json_str_is(json_get(m->v[i], "kind"),
+		    "background_job"))
+			v[(*n)++] = m->v[i];
+	return v;
+}
+
+static int
+with_retries(struct agent *a, const struct jtext *messages, size_t n_messages,
+    const struct call *c, struct model_reply *reply, struct err *e)
 {
 	struct model_error me;
 	int64_t left, total;
@@ -168,7 +189,7 @@ call_model(struct agent *a, const struct call *c, struct model_reply *reply,
 			total = left > 0 ? left : 1;
 		memset(reply, 0, sizeof *reply);
 		memset(&me, 0, sizeof me);
-		if (call_once(a, a->msgs.v, a->msgs.n, c, total, reply,
+		if (call_once(a, messages, n_messages, c, total, reply,
 		    &me) == 0)
 			return 0;
 		if (me.fault == FAULT_CANCELLED || agent_cancelled(a))
@@ -180,6 +201,18 @@ call_model(struct agent *a, const struct call *c, struct model_reply *reply,
 			return -1;
 		model_reply_free(reply);
 	}
+}
+
+int
+call_model(struct agent *a, const struct call *c, struct model_reply *reply,
+    struct err *e)
+{
+	size_t n;
+	struct jtext *messages = visible(&a->msgs, &n);
+	int rc = with_retries(a, messages, n, c, reply, e);
+
+	free(messages);
+	return rc;
 }
 
 void

@@ -209,14 +209,66 @@ put_system(struct encode *en)
 	jput_close(en->b, ']');
 }
 
+static bool
+was_named(const struct transcript *t, const struct part *end, const char *name)
+{
+	for (size_t i = 0; i < t->n_turns; i++)
+		for (size_t k = 0; k < t->turns[i].n_parts; k++) {
+			const struct part *p = &t->turns[i].parts[k];
+
+			if (p == end)
+				return false;
+			if (p->kind == PART_CALL && !strcmp(p->name, name))
+				return true;
+		}
+	return false;
+}
+
+/*
+ * A history with tool calls wants tools, also in a request that offers none (summary,
+ * extraction): some servers refuse it, and models answer it with nothing.  So what was
+ * called is named, and may not be called.
+ */
+static void
+put_past_tools(struct encode *en)
+{
+	const struct transcript *t = &en->t;
+	struct buf *b = en->b;
+	bool open = false;
+
+	for (size_t i = 0; i < t->n_turns; i++)
+		for (size_t k = 0; k < t->turns[i].n_parts; k++) {
+			const struct part *p = &t->turns[i].parts[k];
+
+			if (p->kind != PART_CALL || was_named(t, p, p->name))
+				continue;
+			if (!open) {
+				jput_key(b, "tools");
+				jput_open(b, '[');
+				open = true;
+			}
+			jput_open(b, '{');
+			jput_kcstr(b, "name", p->name);
+			jput_kcstr(b, "description", "Not available now.");
+			encode_schema(b, "input_schema", JTEXT_NONE);
+			jput_close(b, '}');
+		}
+	if (!open)
+		return;
+	jput_close(b, ']');
+	jput_kraw(b, "tool_choice", "{\"type\":\"none\"}", 15);
+}
+
 static void
 put_tools(struct encode *en)
 {
 	struct jtext search = encode_param(en, "web_search");
 	struct buf *b = en->b;
 
-	if (!en->rq->n_tools && !json_is(search, '{'))
+	if (!en->rq->n_tools && !json_is(search, '{')) {
+		put_past_tools(en);
 		return;
+	}
 	jput_key(b, "tools");
 	jput_open(b, '[');
 	for (size_t i = 0; i < en->rq->n_tools; i++) {

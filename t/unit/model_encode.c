@@ -197,6 +197,23 @@ TEST(gemini_golden_body)
 
 /* ---- any transcript ---- */
 
+/* A tool that is only there because the history names it. */
+#define PAST(name) "{\"name\":\"" name "\",\"description\":\"Not available now.\",\"input_schema\":{\"type\":\"object\",\"properties\":{}}}"
+
+TEST(anthropic_names_the_tools_of_the_history_when_none_is_offered)
+{
+	struct rig r;
+
+	rig(&r, WIRE_ANTHROPIC, round_trip);
+	body_has(&r.rq, "\"tools\":[" PAST("get_weather") "],\"tool_choice\":{\"type\":\"none\"}");
+	r.rq.tools = &weather;
+	r.rq.n_tools = 1;
+	body_lacks(&r.rq, "tool_choice");
+	r.rq.n_tools = 0;
+	r.rq.n_messages = 2;
+	body_lacks(&r.rq, "tool");
+}
+
 TEST(every_broken_transcript_is_accepted_by_all_four)
 {
 	static const char *const broken[] = {
@@ -231,7 +248,8 @@ TEST(every_broken_transcript_is_accepted_by_all_four)
 	    "{\"role\":\"user\",\"content\":\"after a crash\"},"
 	    "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"legacy\"},{\"type\":\"tool_use\",\"id\":\"L\",\"name\":\"f\",\"input\":{\"k\":1}}]},"
 	    "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"L\",\"content\":\"ok\",\"is_error\":false}]},"
-	    "{\"role\":\"user\",\"content\":\"[SYSTEM NOTICE][BG_JOB] done\"}]}");
+	    "{\"role\":\"user\",\"content\":\"[SYSTEM NOTICE][BG_JOB] done\"}],"
+	    "\"tools\":[" PAST("f") "," PAST("g") "],\"tool_choice\":{\"type\":\"none\"}}");
 	for (int w = WIRE_ANTHROPIC; w <= WIRE_GEMINI; w++) {
 		rig(&r, (enum wire)w, broken);
 		body_lacks(&r.rq, "error:");
