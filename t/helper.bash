@@ -22,7 +22,23 @@ setup() {
 teardown() {
 	sim_stop
 	declare -F local_teardown >/dev/null && local_teardown
+	local bad=0
+	events_check || bad=$?
 	cd / && rm -rf "$T"
+	return "$bad"
+}
+
+# Every event that the test left behind is of the contract (t/unit/events.c); a test
+# whose logs are not events on purpose says NO_EVENTS_CHECK=1.
+EVENT_SCHEMA=$BATS_TEST_DIRNAME/../../shared/contract/schemas/events.json
+events_check() {
+	local dir bad=0
+	[ -z "${NO_EVENTS_CHECK-}" ] && [ -x "$B/t/events" ] && [ -e "$EVENT_SCHEMA" ] || return 0
+	for dir in "$RKAT_STATE_ROOT"/*/events; do
+		[ -z "$(ls -A "$dir" 2>/dev/null)" ] ||
+		    RKAT_EVENT_SCHEMA=$EVENT_SCHEMA RKAT_EVENT_LOGS=$dir "$B/t/events" logged >&2 || bad=1
+	done
+	return "$bad"
 }
 
 sim_stop() {

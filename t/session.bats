@@ -241,6 +241,7 @@ queue queued'
 }
 
 @test "events prints whole envelopes, after a sequence number, or payloads alone" {
+	NO_EVENTS_CHECK=1	# made up
 	new_session
 	same "$(rkat-session events "$S")" ""
 	event "$S" 1 '{"type":"a","n":1e400}'
@@ -254,6 +255,7 @@ queue queued'
 }
 
 @test "events --follow waits for a log that is not there yet and ends with its reader" {
+	NO_EVENTS_CHECK=1	# made up
 	new_session
 	rkat-session events "$S" --follow --payload >out 3>&- &
 	P=$!

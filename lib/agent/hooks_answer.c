@@ -8,13 +8,13 @@
 #include "agent/hooks_impl.h"
 #include "base/util.h"
 
-/* The members of each kind of patch; kind 0 is any value. */
+/* The members of each kind of patch; kind 0 is any value, 'u' a count of 32 bits. */
 static const struct {
 	const char *type, *key;
 	char kind;
 	bool required;
 } members[] = {
-	{ "llm_request", "max_tokens", '0', false },
+	{ "llm_request", "max_tokens", 'u', false },
 	{ "llm_request", "temperature", '0', false },
 	{ "llm_request", "provider_params", 0, false },
 	{ "assistant_text", "text", '"', true },
@@ -23,6 +23,16 @@ static const struct {
 	{ "tool_result", "is_error", 't', false },
 	{ "run_result", "text", '"', true },
 };
+
+static bool
+is_kind(struct jtext v, char kind)
+{
+	int64_t n;
+
+	if (kind == 'u')
+		return json_i64(v, &n) && n >= 0 && n <= UINT32_MAX;
+	return v.p && (!kind || json_is(v, kind));
+}
 
 static int
 check_patch(struct jtext patch, struct err *e)
@@ -38,7 +48,7 @@ check_patch(struct jtext patch, struct err *e)
 		known = true;
 		if (!members[i].required && (!v.p || json_is(v, 'n')))
 			continue;
-		if (!v.p || (members[i].kind && !json_is(v, members[i].kind)))
+		if (!is_kind(v, members[i].kind))
 			return err_set(e, E_INVALID_PARAMS,
 			    "patch %s: %s is missing or of the wrong kind",
 			    members[i].type, members[i].key);
