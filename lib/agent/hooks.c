@@ -419,6 +419,19 @@ chain_start(struct chain *c)
 	chain_go(c);
 }
 
+/* The run was stopped: what was not asked cannot have agreed. */
+static void
+chain_break(struct chain *c)
+{
+	if (c->run)
+		hook_stop(c->run);
+	while (c->next < c->n && !c->out->denied)
+		take_failure(c, c->order[c->next++], "the run was cancelled",
+		    false);
+	if (c->out->denied)
+		say_denied(c);
+}
+
 static bool
 all_over(const struct chain *c, size_t n)
 {
@@ -447,8 +460,8 @@ hooks_fire(struct hooks *h, enum hook_point p, const struct jtext *invocations,
 	while (!all_over(c, n) && !(h->env.cancel && *h->env.cancel))
 		loop_once(h->env.loop, LOOK_MS);
 	for (size_t i = 0; i < n; i++) {
-		if (c[i].run)
-			hook_stop(c[i].run);
+		if (!c[i].over)
+			chain_break(&c[i]);
 		free(c[i].order);
 	}
 	free(c);

@@ -70,14 +70,19 @@ member(const struct buf *patch, const char *key)
 	return json_get(json_slice(patch->p, patch->n), key);
 }
 
-/* A deny at a point that can only let the run go on or end it. */
+/* A deny, or an interrupt meanwhile, at a point that can only let the run go on or end it. */
 static int
-verdict(struct hook_outcome *out, enum hook_point p, struct err *e)
+verdict(struct agent *a, struct hook_outcome *out, enum hook_point p,
+    struct err *e)
 {
-	int rc = out->denied ? -1 : 0;
+	int rc = 0;
 
-	if (rc < 0)
+	if (agent_cancelled(a)) {
+		rc = agent_set_cancelled(e);
+	} else if (out->denied) {
 		hook_denied_text(out, p, e);
+		rc = -1;
+	}
 	hook_outcome_free(out);
 	return rc;
 }
@@ -95,7 +100,7 @@ point_run_started(struct agent *a, const char *prompt, struct err *e)
 	begin(&in, a, HOOK_RUN_STARTED);
 	jput_kcstr(&in, "prompt", prompt);
 	fire(a, HOOK_RUN_STARTED, &in, &out);
-	return verdict(&out, HOOK_RUN_STARTED, e);
+	return verdict(a, &out, HOOK_RUN_STARTED, e);
 }
 
 int
@@ -108,7 +113,7 @@ point_boundary(struct agent *a, struct err *e)
 		return 0;
 	begin_turn(&in, a, HOOK_TURN_BOUNDARY);
 	fire(a, HOOK_TURN_BOUNDARY, &in, &out);
-	return verdict(&out, HOOK_TURN_BOUNDARY, e);
+	return verdict(a, &out, HOOK_TURN_BOUNDARY, e);
 }
 
 int
@@ -136,7 +141,7 @@ point_completed(struct agent *a, struct buf *text, bool *rewritten,
 		say_rewrite(a, HOOK_RUN_COMPLETED, &out, i - 1);
 		free(s);
 	}
-	return verdict(&out, HOOK_RUN_COMPLETED, e);
+	return verdict(a, &out, HOOK_RUN_COMPLETED, e);
 }
 
 void
@@ -203,7 +208,7 @@ point_request(struct agent *a, struct call *c, struct err *e)
 		patch_request(c, p);
 		say_rewrite(a, HOOK_PRE_LLM_REQUEST, &out, i - 1);
 	}
-	return verdict(&out, HOOK_PRE_LLM_REQUEST, e);
+	return verdict(a, &out, HOOK_PRE_LLM_REQUEST, e);
 }
 
 static void
@@ -299,7 +304,7 @@ point_reply(struct agent *a, struct model_reply *reply, struct err *e)
 		say_rewrite(a, HOOK_POST_LLM_RESPONSE, &out, i - 1);
 		free(s);
 	}
-	return verdict(&out, HOOK_POST_LLM_RESPONSE, e);
+	return verdict(a, &out, HOOK_POST_LLM_RESPONSE, e);
 }
 
 /* ---- the tools ---- */

@@ -12,7 +12,7 @@
 #include "tool/shell.h"
 
 /* What is under way when the toolbox goes gets this long to end by itself. */
-#define LAST_GRACE_MS 300
+#define LAST_GRACE_MS 80
 #define MAX_CONCURRENT 10
 
 enum run_state { RUN_QUEUED, RUN_STARTING, RUN_ACTIVE, RUN_OVER };
