@@ -127,10 +127,13 @@ run: deps
 units: all $(UNITS)
 benches: all $(BENCHES)
 
-# Everything but the long ones; the last line is `N passed, N failed`.
+# Everything but the long ones, the unit tests under ASan and UBSan as well; the last
+# line is `N passed, N failed`.
+SAN_UNITS = $(MAKE) --no-print-directory -s -j2 B=build/asan CFLAGS='-O1 -g $(SAN)' LDFLAGS='$(SAN)' units
 test: test-deps
 	@$(MAKE) --no-print-directory -s -j2 units
-	@B="$(abspath $(B))" sh t/run
+	@$(SAN_UNITS)
+	@B="$(abspath $(B))" SAN_B="$(abspath build/asan)" sh t/run
 # One suite or more while working: make quick T="t/session.bats"
 quick:
 	@$(MAKE) --no-print-directory -s -j2 units
@@ -138,7 +141,7 @@ quick:
 
 check: check-deps lint asan
 asan:
-	$(MAKE) --no-print-directory -s -j2 B=build/asan CFLAGS='-O1 -g $(SAN)' LDFLAGS='$(SAN)' units
+	$(SAN_UNITS)
 	@B="$(abspath build/asan)" RKAT_SAN=1 sh t/run
 lint:
 	@B="$(abspath $(B))" sh t/lint
