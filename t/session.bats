@@ -308,10 +308,10 @@ queue queued'
 	create extra|usage
 	create --tools all|--tools: want safe
 	create --provider acme|--provider: want anthropic
-	create --model ''|--model: want
+	create --model ''|--model: the value is empty
 	create --max-tokens 0|--max-tokens
 	create --max-tokens 1e9|--max-tokens
-	create --max-tokens 4294967296|max_tokens
+	create --max-tokens 4294967296|--max-tokens: want
 	create --param nope|expected KEY=VALUE
 	create --params-json [1]|must be a JSON object
 	create --params-json {|Invalid --params-json
@@ -438,6 +438,18 @@ queue queued'
 	[ "$status" -eq 0 ]
 	run rkat-session --version
 	[ "$status" -eq 0 ]
+}
+
+@test "create takes the options of a session as run does" {
+	S=$(rkat-session create --system-prompt "You are Y." --app-context '{"a":1}' \
+	    --params-json '{"x":1,"y":2}' --param x=a --param x=b)
+	same "$(db "SELECT json_extract(meta, '$.provider_params') FROM sessions WHERE id = '$S'")" \
+	    '{"y":2,"x":"b"}'
+	same "$(db "SELECT json_extract(build, '$.app_context') FROM sessions WHERE id = '$S'")" '{"a":1}'
+	run rkat-session create --label "a=$(printf '\377')"
+	[ "$status" -eq 2 ]
+	has "$output" "--label: not UTF-8"
+	[ "$(db 'SELECT count(*) FROM sessions')" -eq 1 ]
 }
 
 @test "create keeps what it was asked for" {

@@ -15,9 +15,6 @@
 /* What is collected while options are read. */
 struct parse {
 	struct options *o;
-	const char *params_json;	/* --params-json, checked */
-	const char **params;		/* --param KEY=VALUE, borrowed */
-	size_t n_params;
 	bool stream, no_stream, view, focus;	/* was given */
 };
 
@@ -31,8 +28,5 @@ struct flag {
 };
 #define N_FLAGS 50
 extern const struct flag flags[N_FLAGS];
-
-/* Text from argv goes into JSON: it has to be UTF-8. */
-int want_text(const char *what, const char *s, struct err *e);
 
 #endif

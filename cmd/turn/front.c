@@ -114,31 +114,24 @@ front_budget(const struct front *t, const struct options *o, struct buf *b)
 	jput_close(b, '}');
 }
 
-/* What was not given is absent, not empty. */
-static struct jtext
-given(const struct buf *b)
-{
-	return b->n ? json_slice(b->p, b->n) : JTEXT_NONE;
-}
-
 void
 front_spec(const struct options *o, const struct buf *budget,
     struct run_spec *spec)
 {
 	*spec = (struct run_spec){
-		.allow_tools = given(&o->allow),
-		.block_tools = given(&o->block),
+		.allow_tools = spec_given(&o->allow),
+		.block_tools = spec_given(&o->block),
 		.idem = o->idem,
 	};
 	if (o->verb == VERB_RUN)	/* these are the session's */
 		return;
-	spec->additional_instructions = given(&o->instructions);
-	spec->model = o->model;
-	spec->provider = o->provider;
-	spec->system_prompt = o->system;
-	spec->provider_params = given(&o->params);
-	spec->output_schema = given(&o->schema);
-	spec->budget = given(budget);
+	spec->additional_instructions = spec_given(&o->spec.instructions);
+	spec->model = o->spec.model;
+	spec->provider = o->spec.provider;
+	spec->system_prompt = o->spec.system;
+	spec->provider_params = spec_given(&o->spec.params);
+	spec->output_schema = spec_given(&o->spec.schema);
+	spec->budget = spec_given(budget);
 }
 
 bool

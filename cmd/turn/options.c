@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "base/json.h"
-#include "base/jput.h"
+#include "base/option.h"
 #include "base/util.h"
 #include "turn/flags.h"
 #include "turn/options.h"
@@ -139,7 +139,7 @@ read_words(int argc, char **argv, struct options *o, struct err *e)
 		o->session = *argv++;
 	if (o->verb != VERB_DRAIN && o->verb != VERB_WORKER)
 		o->prompt = *argv;
-	return o->prompt ? want_text("the prompt", o->prompt, e) : 0;
+	return o->prompt ? option_utf8("the prompt", o->prompt, e) : 0;
 }
 
 /* ---- rules between options ---- */
@@ -180,44 +180,6 @@ check_content(const struct options *o, struct err *e)
 	    "--content: want a JSON string or an array of blocks");
 }
 
-/* Is KEY of a --param given again from index i on? */
-static bool
-given_later(const struct parse *p, size_t i, const char *key, size_t n)
-{
-	for (; i < p->n_params; i++)
-		if (!strncmp(p->params[i], key, n) && p->params[i][n] == '=')
-			return true;
-	return false;
-}
-
-/* JSON first; --param overrides it, always with strings (cli sheet 3). */
-static void
-merge_params(const struct parse *p)
-{
-	struct buf *b = &p->o->params;
-	struct jiter it = json_iter(json_text(p->params_json));
-
-	if (!p->params_json && !p->n_params)
-		return;
-	jput_open(b, '{');
-	while (p->params_json && json_next(&it)) {
-		char *key = json_str(it.key, NULL);
-
-		if (key && !given_later(p, 0, key, strlen(key)))
-			jput_kraw(b, key, it.value.p, it.value.n);
-		free(key);
-	}
-	for (size_t i = 0; i < p->n_params; i++) {
-		size_t n = strcspn(p->params[i], "=");
-		char *key = xstrndup(p->params[i], n);
-
-		if (!given_later(p, i + 1, key, n))
-			jput_kcstr(b, key, p->params[i] + n + 1);
-		free(key);
-	}
-	jput_close(b, '}');
-}
-
 bool
 options_want_json(int argc, char **argv)
 {
@@ -241,7 +203,7 @@ options_parse(int argc, char **argv, struct options *o, struct err *e)
 	int rc = -1;
 
 	*o = (struct options){ .max_duration_ms = -1, .max_tool_calls = -1,
-	    .network = AUTO, .stream = AUTO };
+	    .stream = AUTO, .spec = SPEC_OPTIONS_INIT };
 	if (realm_args(&argc, argv, &o->realm, e) < 0)
 		return -1;
 	o->verb = find_verb(&argc, &argv);
@@ -259,20 +221,16 @@ options_parse(int argc, char **argv, struct options *o, struct err *e)
 		    "come from standard input, too");
 		goto done;
 	}
-	merge_params(&p);
+	spec_finish(&o->spec);
 	rc = 0;
 done:
-	free(p.params);
 	return rc;
 }
 
 void
 options_free(struct options *o)
 {
-	buf_free(&o->params);
-	buf_free(&o->schema);
-	buf_free(&o->labels);
-	buf_free(&o->instructions);
+	spec_free(&o->spec);
 	buf_free(&o->allow);
 	buf_free(&o->block);
 	view_free(&o->view);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/spec.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "store/realm.h"
@@ -16,7 +17,6 @@
  */
 enum verb { VERB_NONE, VERB_RUN, VERB_RESUME, VERB_CONTINUE, VERB_DRAIN,
 	VERB_WORKER };
-enum preset { TOOLS_SAFE, TOOLS_WORKSPACE, TOOLS_FULL, TOOLS_NONE };
 enum choice { AUTO = -1, NO = 0, YES = 1 };
 
 struct options {
@@ -24,18 +24,9 @@ struct options {
 	struct realm_opts realm;
 	const char *session, *prompt;	/* "-": from standard input */
 
-	const char *model, *provider, *system;
-	int64_t max_tokens;		/* 0: not given */
+	struct spec_options spec;	/* what describes the session */
 	int64_t max_duration_ms, max_tool_calls;	/* -1: not given */
-	struct buf params;		/* JSON object; empty: not given */
-	struct buf schema;		/* JSON; empty: none */
-	struct buf labels;		/* JSON object of strings */
-	struct buf instructions;	/* JSON array of strings */
 	struct buf allow, block;	/* JSON arrays of tool names; empty: no overlay */
-	const char *app_context;	/* JSON */
-	enum preset tools;
-	const char *sandbox;
-	enum choice network;
 	const char *idem;
 
 	bool json, verbose, content;

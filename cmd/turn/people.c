@@ -86,28 +86,14 @@ check_model(const struct people *p, struct err *e)
 {
 	struct model_target target = { .id = NULL };
 	char *standard = config_str(&p->t.config, "agent/model");
-	const char *model = p->o->model ? p->o->model : standard;
+	const char *model = p->o->spec.model ? p->o->spec.model : standard;
 	int rc = model_resolve(&p->t.config, p->t.realm.user_root,
-	    model ? model : "", p->o->provider, &target, e);
+	    model ? model : "", p->o->spec.provider, &target, e);
 
 	model_target_free(&target);
 	free(standard);
 	return rc;
 }
-
-static struct jtext
-given(const struct buf *b)
-{
-	return b->n ? json_slice(b->p, b->n) : JTEXT_NONE;
-}
-
-/* cli sheet 3.1: explicit choices, not "inherit". */
-static const struct { int builtins, shell, memory, mob; } presets[] = {
-	[TOOLS_SAFE] = { 1, 0, 0, 0 },
-	[TOOLS_WORKSPACE] = { 1, 1, 0, 0 },
-	[TOOLS_FULL] = { 1, 1, 1, 1 },
-	[TOOLS_NONE] = { 0, 0, 0, 0 },
-};
 
 /* Are --allow-tool and --block-tool names of tools that the session will have? */
 static int
@@ -120,52 +106,33 @@ check_tools(struct people *p, struct err *e)
 		.config = &p->t.config,
 		.session = "",
 		.root = p->t.realm.context_root,
-		.builtins = presets[o->tools].builtins,
-		.shell = presets[o->tools].shell,
 		.image_results = true,
 	};
+	struct session_spec spec;
 	struct toolbox *box;
 	int rc;
 
 	if (!o->allow.n && !o->block.n)
 		return 0;
+	spec_fill(&o->spec, &p->t.config, &spec);
+	env.builtins = spec.builtins;
+	env.shell = spec.shell;
 	if (!(box = toolbox_new(&env, e)))
 		return -1;
-	rc = toolbox_overlay(box, given(&o->allow), given(&o->block), e);
+	rc = toolbox_overlay(box, spec_given(&o->allow),
+	    spec_given(&o->block), e);
 	toolbox_free(box);
 	return rc;
-}
-
-static void
-choose_tools(const struct people *p, struct session_spec *s)
-{
-	s->builtins = presets[p->o->tools].builtins;
-	s->shell = presets[p->o->tools].shell;
-	s->memory = presets[p->o->tools].memory;
-	s->mob = presets[p->o->tools].mob ||
-	    config_bool(&p->t.config, "tools/mob_enabled", false);
 }
 
 static int
 create(struct people *p, char id[UUID_LEN + 1], struct err *e)
 {
-	const struct options *o = p->o;
-	struct session_spec spec = SESSION_SPEC_INIT;
+	struct session_spec spec;
 	struct session s;
 
-	spec.model = o->model;
-	spec.provider = o->provider;
-	spec.system_prompt = o->system;
-	spec.max_tokens = o->max_tokens;
-	spec.provider_params = given(&o->params);
-	spec.output_schema = given(&o->schema);
-	spec.budget = given(&p->budget);
-	spec.labels = given(&o->labels);
-	spec.additional_instructions = given(&o->instructions);
-	spec.app_context = json_text(o->app_context);
-	spec.sandbox = o->sandbox;
-	spec.network = o->network;
-	choose_tools(p, &spec);
+	spec_fill(&p->o->spec, &p->t.config, &spec);
+	spec.budget = spec_given(&p->budget);
 	if (agent_create_session(p->t.db, &spec, &s, e) < 0)
 		return -1;
 	memcpy(id, s.id, UUID_LEN + 1);
@@ -256,7 +223,7 @@ take_turns(struct people *p, struct err *e)
 	int rc;
 
 	front_spec(p->o, &p->budget, &spec);
-	spec.prompt = given(&p->prompt);
+	spec.prompt = spec_given(&p->prompt);
 	if (!follow)
 		return one_run(p, &spec, e);
 	lines_start(&lines, &p->t, p->o->line_json);
