@@ -440,6 +440,16 @@ queue queued'
 	[ "$status" -eq 0 ]
 }
 
+@test "under --json every error is one JSON line, wherever the switch stands" {
+	new_session
+	for args in "list --limit x --json" "show --json nothing" "show nothing --json" "--json --realm"; do
+		run rkat-session $args
+		[ "$status" -ne 0 ]
+		same "${#lines[@]}" 1
+		jq -e .error.code <<<"$output" >/dev/null
+	done
+}
+
 @test "create takes the options of a session as run does" {
 	S=$(rkat-session create --system-prompt "You are Y." --app-context '{"a":1}' \
 	    --params-json '{"x":1,"y":2}' --param x=a --param x=b)

@@ -297,7 +297,7 @@ edit(struct cmd *c, int argc, char *argv[], bool patch)
 	}
 	rc = -1;
 	if (s.expected && cmd_number(c, "--expected-generation", s.expected,
-	    &expected) < 0)
+	    0, &expected) < 0)
 		goto done;
 	if (read_source(c, &s, &b) < 0 || cmd_realm(c) < 0)
 		goto done;

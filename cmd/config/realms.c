@@ -313,7 +313,7 @@ prune(struct cmd *c, int argc, char *argv[])
 		case 'f': p.force = true; break;
 		case 'o':
 			if (cmd_number(c, "--older-than-hours", optarg,
-			    &hours) < 0)
+			    0, &hours) < 0)
 				return -1;
 			break;
 		default: return cmd_usage(c);

@@ -1,0 +1,58 @@
+#ifndef COMMON_H
+#define COMMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/util.h"
+#include "store/realm.h"
+
+/* What the commands that have verbs share: rkat-session, rkat-config. */
+
+struct db;
+
+/* What every verb works with. */
+struct cmd {
+	struct realm_opts opts;
+	struct realm realm;
+	struct db *db;		/* for those that open it */
+	const char *synopsis;	/* of the verb */
+	bool json;		/* asked for; errors are JSON, too */
+	struct err e;		/* why a verb answered -1 */
+};
+
+/*
+ * A verb: an exit status (that of cmd_usage, too), or -1: c->e says why.  Options are
+ * read with getopt_long; argv[0] is the program's name.
+ */
+#define VERB(name) int name(struct cmd *c, int argc, char *argv[])
+
+struct verb {
+	const char *name;
+	VERB((*run));
+	const char *args, *what;	/* for the help */
+};
+
+struct program {
+	const char *name;
+	const struct verb *verbs;
+	size_t n_verbs;
+	const char *about;		/* the end of the help */
+	bool json;			/* --json is a switch of every verb: known before options are read */
+	void (*close)(struct cmd *c);	/* of what verbs open besides; or NULL */
+};
+
+/* Global flags, --help and --version, the verb, its error: the exit status. */
+int cmd_main(const struct program *p, int argc, char *argv[]);
+
+/* The synopsis on stderr; 2. */
+int cmd_usage(const struct cmd *c);
+/* A decimal option value from min up. */
+int cmd_number(struct cmd *c, const char *option, const char *value,
+    int64_t min, int64_t *out);
+/* Write to stdout; a reader that went away ends the process quietly. */
+int cmd_write(struct cmd *c, const struct buf *b);
+
+#endif
