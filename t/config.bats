@@ -367,3 +367,11 @@ signal.pause()' "$RKAT_STATE_ROOT/busy/run/11111111-1111-7111-8111-111111111111.
 	run rkat-config get --help
 	same "$status" 0
 }
+
+@test "deleting a realm also removes what a removal that died has left" {
+	rkat-config realms create a
+	mkdir -p "$RKAT_STATE_ROOT/.trash-0/events"
+	echo x >"$RKAT_STATE_ROOT/.trash-0/events/y"
+	rkat-config realms delete a
+	same "$(ls -A "$RKAT_STATE_ROOT")" ""
+}

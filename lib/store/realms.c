@@ -11,6 +11,8 @@
 
 /* All realms of a state root: list and remove. */
 
+#define TRASH ".trash-"
+
 /* Locks in run/ that somebody holds. */
 static int
 count_active(const struct realm *r)
@@ -79,6 +81,26 @@ realm_list_free(struct realm_info *list, size_t n)
 	free(list);
 }
 
+/* What an earlier removal left when it died in the middle. */
+static void
+sweep_trash(const char *state_root)
+{
+	DIR *d = opendir(state_root);
+	struct dirent *f;
+
+	while (d && (f = readdir(d))) {
+		char *path;
+
+		if (strncmp(f->d_name, TRASH, strlen(TRASH)))
+			continue;
+		path = fs_join(state_root, f->d_name);
+		(void)fs_remove_tree(path, NULL);
+		free(path);
+	}
+	if (d)
+		closedir(d);
+}
+
 /* Renamed first: nobody ever opens a realm that is half gone. */
 static int
 remove_dir(const char *state_root, const char *dir, struct err *e)
@@ -87,13 +109,14 @@ remove_dir(const char *state_root, const char *dir, struct err *e)
 	int rc = -1;
 
 	uuid_v7(id);
-	trash = xasprintf("%s/.trash-%s", state_root, id);
+	trash = xasprintf("%s/" TRASH "%s", state_root, id);
 	crash_point("realm.delete.before");
 	if (rename(dir, trash) < 0)
 		err_sys(e, E_STORAGE_ERROR, "%s", dir);
 	else
 		rc = fs_remove_tree(trash, e);
 	crash_point("realm.delete.after");
+	sweep_trash(state_root);
 	free(trash);
 	return rc;
 }
