@@ -450,6 +450,30 @@ queue queued'
 	done
 }
 
+@test "a label with a line break or an escape stays one row of the list" {
+	new_session --label "$(printf 'a=1\n\0332')"
+	same "$(rkat-session list | wc -l)" 3
+	has "$(rkat-session list)" "a=1  2"
+}
+
+@test "blob get writes to the pipe or through the link that stands at its output" {
+	new_session
+	D=aGk= H=$(printf 'text/plain\0aGk=' | sha256sum | cut -c1-64)
+	mkdir -p "$(realm_dir)/blobs/${H:0:2}"
+	printf '{"media_type":"text/plain","data":"%s"}' "$D" >"$(realm_dir)/blobs/${H:0:2}/$H.json"
+	mkfifo pipe
+	timeout 5 cat pipe >got 3>&- &
+	timeout 5 rkat-session blob get "sha256:$H" --output pipe
+	wait $!
+	same "$(cat got)" hi
+	[ -p pipe ]
+	ln -s target link
+	echo old >target
+	rkat-session blob get "sha256:$H" --output link
+	[ -L link ]
+	same "$(cat target)" hi
+}
+
 @test "create takes the options of a session as run does" {
 	S=$(rkat-session create --system-prompt "You are Y." --app-context '{"a":1}' \
 	    --params-json '{"x":1,"y":2}' --param x=a --param x=b)

@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -44,6 +45,28 @@ as_json(const char *id, const char *media_type, const struct buf *base64,
 	buf_free(&b);
 }
 
+/* A device, a pipe or a link that stands there is written to, never replaced. */
+static int
+put_file(struct cmd *c, const char *file, const struct buf *b)
+{
+	char *real = realpath(file, NULL);
+	const char *path = real ? real : file;
+	struct stat st;
+	int fd = -1, rc;
+
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		rc = fs_write_atomic(path, buf_str(b), b->n, 0644, &c->e);
+	else if ((fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY)) < 0 ||
+	    fs_write_all(fd, buf_str(b), b->n) < 0)
+		rc = err_sys(&c->e, E_FAILED, "%s", file);
+	else
+		rc = 0;
+	if (fd >= 0)
+		close(fd);
+	free(real);
+	return rc;
+}
+
 static int
 get(struct cmd *c, const char *id, const char *file)
 {
@@ -62,8 +85,7 @@ get(struct cmd *c, const char *id, const char *file)
 		as_json(id, media_type, &base64, &out);
 	else if (decode(c, &base64, &out) < 0)
 		goto done;
-	rc = file ? fs_write_atomic(file, buf_str(&out), out.n, 0644, &c->e) :
-	    cmd_write(c, &out);
+	rc = file ? put_file(c, file, &out) : cmd_write(c, &out);
 done:
 	free(media_type);
 	buf_free(&base64);

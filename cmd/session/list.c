@@ -42,8 +42,13 @@ put_labels(struct buf *b, const char *json)
 	}
 	qsort(l, n, sizeof *l, by_key);
 	for (size_t i = 0; i < n; i++) {
+		size_t at = b->n;
+
 		buf_printf(b, "%s%s=%s", i ? ", " : "", l[i].key,
 		    l[i].value ? l[i].value : "");
+		for (; at < b->n; at++)	/* a row is a line */
+			if ((unsigned char)b->p[at] < ' ' || b->p[at] == 0x7f)
+				b->p[at] = ' ';
 		free(l[i].key);
 		free(l[i].value);
 	}
