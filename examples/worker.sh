@@ -3,10 +3,11 @@
 # rkat-worker(5).
 set -eu
 coproc worker { rkat-turn --worker; }
-ask() { printf '%s\n' "$1" >&"${worker[1]}"; }
+exec 3<&"${worker[0]}" 4>&"${worker[1]}"	# bash forgets them when the worker ends
+ask() { printf '%s\n' "$1" >&4; }
 # The next answer that is no event, in $line.
 answer() {
-	while read -r line <&"${worker[0]}"; do
+	while read -r line <&3; do
 		case $line in *'"event":'*) ;; *) return ;; esac
 	done
 	return 1
