@@ -450,6 +450,14 @@ queue queued'
 	done
 }
 
+@test "a session without --max-tokens has the configuration's agent.max_tokens_per_turn" {
+	rkat-config patch '{"max_tokens":9000,"agent":{"max_tokens_per_turn":4000}}'
+	new_session
+	same "$(db "SELECT json_extract(meta, '$.max_tokens') FROM sessions WHERE id = '$S'")" 4000
+	new_session --max-tokens 77
+	same "$(db "SELECT json_extract(meta, '$.max_tokens') FROM sessions WHERE id = '$S'")" 77
+}
+
 @test "a label with a line break or an escape stays one row of the list" {
 	new_session --label "$(printf 'a=1\n\0332')"
 	same "$(rkat-session list | wc -l)" 3

@@ -296,7 +296,9 @@ spec_fill(const struct spec_options *o, const struct config *c,
 	s->model = o->model;
 	s->provider = o->provider;
 	s->system_prompt = o->system;
-	s->max_tokens = o->max_tokens;
+	/* Other surfaces take the key max_tokens (config sheet 1). */
+	s->max_tokens = o->max_tokens ? o->max_tokens :
+	    config_i64(c, "agent/max_tokens_per_turn", 0);
 	s->provider_params = spec_given(&o->params);
 	s->output_schema = spec_given(&o->schema);
 	s->labels = spec_given(&o->labels);
