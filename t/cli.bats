@@ -646,3 +646,11 @@ gone() { ! pgrep -f "$1"; }
 	[ "$status" -eq 0 ]
 	nothing_made
 }
+
+@test "a limit on the command line leaves the configuration's other limits in force" {
+	sim echo
+	rkat-config patch '{"budget":{"max_tokens":5000,"max_tool_calls":3}}' >/dev/null
+	rkat-turn run -d 30s hi
+	same "$(db "SELECT json_extract(build, '$.budget_limits.max_tokens', '$.budget_limits.max_tool_calls', '$.budget_limits.max_duration.secs') FROM sessions")" \
+	    '[5000,3,30]'
+}

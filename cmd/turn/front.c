@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/budget.h"
 #include "base/jput.h"
 #include "model/model.h"
 #include "store/db.h"
@@ -98,15 +99,19 @@ void
 front_budget(const struct front *t, const struct options *o, struct buf *b)
 {
 	int64_t ms = o->max_duration_ms, calls = o->max_tool_calls;
-	int64_t tokens = config_i64(&t->config, "limits/budget", -1);
+	struct budget own = { .threshold = 0 };
 
 	if (ms < 0 && calls < 0)
 		return;
+	/* It replaces the configuration's limits as a whole: what was not given stays. */
+	budget_limits(&own, JTEXT_NONE, &t->config);
 	if (ms < 0)
-		ms = config_ms(&t->config, "limits/max_duration");
+		ms = own.limit[BUDGET_TIME];
+	if (calls < 0)
+		calls = own.limit[BUDGET_CALLS];
 	jput_open(b, '{');
-	if (tokens >= 0)
-		jput_ki64(b, "max_tokens", tokens);
+	if (own.limit[BUDGET_TOKENS] >= 0)
+		jput_ki64(b, "max_tokens", own.limit[BUDGET_TOKENS]);
 	if (ms >= 0)
 		jput_ki64(b, "max_duration", ms);
 	if (calls >= 0)
