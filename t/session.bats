@@ -670,3 +670,11 @@ while d := os.read(r, 65536): n += len(d)
 print(n, p.wait())' "$S"
 	same "$output" "200058 0"
 }
+
+@test "show: on a terminal what was said cannot drive it" {
+	sim_script '{"reply":{"text":"a\u001b]0;title\u0007b\u009bc"}}'
+	rkat run --stdin off hi >/dev/null 2>&1
+	has "$(rkat sessions show last | tr '\033' E)" 'aE]0;title'
+	out=$(script -qec "rkat sessions show last" /dev/null </dev/null | tr '\033' E)
+	has "$out" 'a?]0;title?b??c'
+}

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/jput.h"
 #include "base/json.h"
@@ -153,6 +154,20 @@ static const struct role {
 	{ "assistant", show_old }, { "tool_results", show_results },
 };
 
+/* On a terminal: what a tool read must not drive it (moved cursor, set title, answer back). */
+static void
+disarm(struct buf *b)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		unsigned char c = (unsigned char)b->p[i];
+
+		if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+			b->p[i] = '?';
+		else if (c == 0xc2 && (unsigned char)b->p[i + 1] < 0xa0)
+			b->p[i] = b->p[i + 1] = '?';	/* U+0080 to U+009F */
+	}
+}
+
 static int
 show_text(struct cmd *c, const struct session *s, const struct messages *m)
 {
@@ -172,6 +187,8 @@ show_text(struct cmd *c, const struct session *s, const struct messages *m)
 			if (json_str_is(role, roles[k].name))
 				roles[k].show(&b, m->v[i]);
 	}
+	if (isatty(1))
+		disarm(&b);
 	rc = cmd_write(c, &b);
 	buf_free(&b);
 	return rc;
