@@ -30,7 +30,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 	sleep 0.2
 done
 cat "$tmp/sim"
-unset RKAT_REALM RKAT_MODEL
+unset RKAT_REALM
 show "export ANTHROPIC_BASE_URL=http://127.0.0.1:$(cat "$tmp/port") ANTHROPIC_API_KEY=none"
 
 # A directory to work in, and state that goes away with the tour.

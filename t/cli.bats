@@ -89,6 +89,38 @@ gone() { ! pgrep -f "$1"; }
 	has "$(tr -d ' \n' <"$T/out")" '"structured_output":{"n":9007199254740993}'
 }
 
+@test "run --schema: what Gemini may ignore is told behind the footer, and under --json" {
+	sim_script '{"match":{"turn":0},"reply":{"text":"x"}}' '{"reply":{"text":"{\"answer\":{\"n\":\"abc\"}}"}}'
+	local schema='{"name":"answer","schema":{"type":"object","properties":{"n":{"type":"string","pattern":"^a"}},"required":["n"]}}'
+	rkat run -m gemini-3-flash-preview --schema "$schema" go </dev/null >out 2>err
+	same "$(cat out)" '{"answer":{"n":"abc"}}'
+	same "$(tail -n 3 err)" "
+[Schema warnings]
+- Gemini /properties/n/pattern: Keyword 'pattern' may be ignored by Gemini responseJsonSchema"
+	run rkat run -m gemini-3-flash-preview --json --schema "$schema" go </dev/null
+	same "$(jq -c '[.structured_output, .schema_warnings[0].path]' <<<"$output")" '[{"n":"abc"},"/properties/n/pattern"]'
+	run rkat run -m gemini-3-flash-preview --schema "${schema/\{/\{\"compat\":\"strict\",}" go </dev/null
+	same "$status" 30
+	has "$output" "Invalid output schema: /properties/n/pattern: Keyword 'pattern' may be ignored"
+}
+
+@test "run --schema: a bad one is named once and nothing is made" {
+	local s
+	for s in '{"type":"nope"}' '{"$ref":"http://x/y"}' '{"schema":{},"strict":1}' '{"a":'; do
+		run rkat run --schema "$s" go </dev/null
+		same "$status" 2
+		same "$(grep -o 'Invalid output schema' <<<"$output" | wc -l)" 1
+	done
+	[ ! -e "$RKAT_STATE_ROOT" ]
+}
+
+@test "run: a limit that ends it early with success is told to people" {
+	sim_script '{"reply":{"text":"more","tool_calls":[{"name":"datetime","args":{}}]}}'
+	run rkat run --max-tool-calls 2 go </dev/null
+	same "$status" 0
+	has "$output" "[Stopped: the budget is used up]"
+}
+
 @test "run -d: a time budget that is used up is exit 21, the session is kept" {
 	sim_script '{"reply":{"text":"slow answer","chunk":1,"chunk_delay_ms":300}}'
 	run rkat run -d 400ms hi

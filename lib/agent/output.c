@@ -17,7 +17,7 @@ static int
 too_deep(struct err *e)
 {
 	return err_set(e, E_INVALID_PARAMS,
-	    "Invalid output schema: it nests deeper than %d levels", OUTPUT_DEPTH_MAX);
+	    "it nests deeper than %d levels", OUTPUT_DEPTH_MAX);
 }
 
 static bool
@@ -151,17 +151,17 @@ check_wrapper(struct jtext w, struct err *e)
 
 	if (name.p && !json_is(name, '"') && !json_is(name, 'n'))
 		return err_set(e, E_INVALID_PARAMS,
-		    "output schema: name: want a string");
+		    "name: want a string");
 	if (strict.p && !json_is(strict, 't'))
 		return err_set(e, E_INVALID_PARAMS,
-		    "output schema: strict: want true or false");
+		    "strict: want true or false");
 	if (compat.p && !json_str_is(compat, "lossy") &&
 	    !json_str_is(compat, "strict"))
 		return err_set(e, E_INVALID_PARAMS,
-		    "output schema: compat: want \"lossy\" or \"strict\"");
+		    "compat: want \"lossy\" or \"strict\"");
 	if (format.p && !json_str_is(format, "meerkat_v1"))
 		return err_set(e, E_INVALID_PARAMS,
-		    "output schema: format: want \"meerkat_v1\"");
+		    "format: want \"meerkat_v1\"");
 	return 0;
 }
 
@@ -171,7 +171,7 @@ check_schema(struct jtext schema, struct err *e)
 	struct schema *s = schema_new(schema, NULL, NULL, e);
 
 	schema_free(s);
-	return s ? 0 : err_wrap(e, "Invalid output schema");
+	return s ? 0 : -1;
 }
 
 int
@@ -184,9 +184,11 @@ output_wrap(struct jtext in, struct buf *wrapper, struct err *e)
 	struct buf plain = BUF_INIT;
 	int rc = -1;
 
-	if (!json_is(schema, '{'))
-		return err_set(e, E_INVALID_PARAMS,
+	if (!json_is(schema, '{')) {
+		err_set(e, E_INVALID_PARAMS,
 		    "Schema must be a JSON object at the root");
+		goto done;
+	}
 	if ((wrapped && check_wrapper(w, e) < 0) ||
 	    check_schema(schema, e) < 0 ||
 	    normalize(schema, 0, &plain, e) < 0)
@@ -203,7 +205,7 @@ output_wrap(struct jtext in, struct buf *wrapper, struct err *e)
 	rc = 0;
 done:
 	buf_free(&plain);
-	return rc;
+	return rc < 0 ? err_wrap(e, "Invalid output schema") : 0;
 }
 
 /* ---- the answer ---- */

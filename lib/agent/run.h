@@ -200,6 +200,7 @@ struct tool_job {
 	struct buf patched;		/* arguments that a hook put in their place */
 	struct tool_result result;
 	struct tool_run *run;		/* under way */
+	int64_t started_ms;		/* since then */
 	bool done, denied;
 };
 struct tool_jobs {

@@ -89,12 +89,11 @@ set_schema(struct spec_options *o, const char *flag, const char *arg, struct err
 	else if (fs_read(arg, SCHEMA_MAX, b, &why) < 0)
 		return err_set(e, E_INVALID_PARAMS,
 		    "Failed to read schema file '%.200s': %s", arg, why.text);
-	rc = json_parse(buf_str(b), b->n, &v, &why);
-	if (rc == 0)
-		rc = output_wrap(v, &wrapper, &why);
+	if (json_parse(buf_str(b), b->n, &v, e) < 0)
+		return err_wrap(e, "Invalid output schema");
+	rc = output_wrap(v, &wrapper, e);
 	buf_free(&wrapper);
-	return rc == 0 ? 0 : err_set(e, E_INVALID_PARAMS,
-	    "Invalid output schema: %s", why.text);
+	return rc;
 }
 
 static int

@@ -4,6 +4,7 @@
 #include "agent/emit.h"
 #include "agent/run.h"
 #include "base/jput.h"
+#include "base/util.h"
 #include "store/db.h"
 
 /*
@@ -215,6 +216,7 @@ start_job(struct agent *a, struct tool_job *j)
 		return;
 	}
 	j->all->open++;
+	j->started_ms = time_mono_ms();
 	run = toolbox_start(a->tools, &j->call, on_done, j);
 	if (!j->done)
 		j->run = run;
@@ -223,11 +225,13 @@ start_job(struct agent *a, struct tool_job *j)
 static void
 interrupt_job(struct tool_job *j, const char *why)
 {
-	if (j->run)
-		toolbox_cancel(j->run);
-	j->run = NULL;
 	tool_result_error(&j->result, "interrupted", "Tool call interrupted: %s",
 	    why);
+	if (j->run) {
+		toolbox_cancel(j->run);
+		j->result.duration_ms = time_mono_ms() - j->started_ms;
+	}
+	j->run = NULL;
 	j->done = true;
 }
 

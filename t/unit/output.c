@@ -86,18 +86,18 @@ TEST(a_bad_schema_is_refused_with_a_reason)
 {
 	struct buf b = BUF_INIT;
 
-	STR_IS(wrap("[]"), "! Schema must be a JSON object at the root");
-	STR_IS(wrap("true"), "! Schema must be a JSON object at the root");
+	STR_IS(wrap("[]"), "! Invalid output schema: Schema must be a JSON object at the root");
+	STR_IS(wrap("true"), "! Invalid output schema: Schema must be a JSON object at the root");
 	STR_IS(wrap("{\"schema\":1}"),
-	    "! Schema must be a JSON object at the root");
+	    "! Invalid output schema: Schema must be a JSON object at the root");
 	STR_IS(wrap("{\"type\":\"strin\"}"),
 	    "! Invalid output schema: /type: not a type name");
 	STR_IS(wrap("{\"schema\":{},\"compat\":\"loose\"}"),
-	    "! output schema: compat: want \"lossy\" or \"strict\"");
+	    "! Invalid output schema: compat: want \"lossy\" or \"strict\"");
 	STR_IS(wrap("{\"schema\":{},\"strict\":1}"),
-	    "! output schema: strict: want true or false");
+	    "! Invalid output schema: strict: want true or false");
 	STR_IS(wrap("{\"schema\":{},\"name\":1}"),
-	    "! output schema: name: want a string");
+	    "! Invalid output schema: name: want a string");
 	for (int i = 0; i < 300; i++)
 		buf_puts(&b, "{\"not\":");
 	buf_puts(&b, "{}");
