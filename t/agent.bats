@@ -283,6 +283,22 @@ TOOL='{"match":{"has_tool_result":false},"reply":{"text":"Looking.","tool_calls"
 	same "$(events 'select(.type=="run_started").prompt' | tail -1)" '"what?\n[image: image/png]"'
 }
 
+@test "an image that no provider would take is refused, and the session stays as it was" {
+	sim echo
+	S=$(rkat-session create)
+	local b='"type":"image","source":"inline"'
+	for c in "{$b,\"media_type\":\"image/png\",\"data\":\"!!\"}" "{$b,\"media_type\":\"image/png\",\"data\":\"\"}" \
+	    "{$b,\"media_type\":\"image/png\",\"data\":\"AAA\"}" "{$b,\"media_type\":\"text/html\",\"data\":\"AAAA\"}" \
+	    "{$b,\"media_type\":\"image/x\\ny\",\"data\":\"AAAA\"}" "{$b,\"data\":\"AAAA\"}" '{"type":"audio"}' '{"type":"text"}'; do
+		run rkat-turn --content "$S" "[$c]" </dev/null
+		same "$status" 2
+		has "$output" INVALID_PARAMS
+	done
+	same "$(db 'SELECT count(*) FROM messages')" 0
+	same "$(db 'SELECT count(*) FROM inputs')" 0
+	[ ! -e "$(realm_dir)/events/$S.jsonl" ] || same "$(wc -c <"$(realm_dir)/events/$S.jsonl")" 0
+}
+
 # hook POINT SCRIPT: a guardrail at that point; the script reads the invocation.
 hook() {
 	printf '%s\n' "$2" >"$T/hook.sh"

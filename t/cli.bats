@@ -53,6 +53,12 @@ gone() { ! pgrep -f "$1"; }
 	has "$(db 'SELECT build FROM sessions')" '"app_context":{"n":9007199254740993}'
 }
 
+@test "run --label: the last of a key counts, what is behind the first = is its value" {
+	sim echo
+	rkat run --label a=1 --label b=x=y --label a=2 hi </dev/null 2>/dev/null
+	same "$(db 'SELECT labels FROM sessions')" '{"a":"2","b":"x=y"}'
+}
+
 @test "run --param overrides --params-json, always with strings" {
 	sim echo
 	rkat run --params-json '{"top_k":5,"thinking_budget":2000}' --param top_k=7 --param top_k=9 hi >/dev/null 2>&1

@@ -7,6 +7,31 @@
 
 /* Message content: a string, or an array of text, image and video blocks (agent sheet 2.1). */
 
+/* "image/png": what every provider takes as a type, and nothing that could break out of it. */
+static bool
+is_image_type(const char *media)
+{
+	static const char legal[] = "abcdefghijklmnopqrstuvwxyz0123456789.+-";
+	size_t n;
+
+	if (strncmp(media, "image/", 6))
+		return false;
+	n = strlen(media + 6);
+	return n > 0 && n < 32 && strspn(media + 6, legal) == n;
+}
+
+/* RFC 4648 section 4, padded, on one line.  A provider would refuse the session for ever. */
+static bool
+is_base64(const char *p, size_t n)
+{
+	static const char legal[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t body = strspn(p, legal);
+
+	return n > 0 && n % 4 == 0 && n - body <= 2 &&
+	    strspn(p + body, "=") == n - body;
+}
+
 static int
 store_image(const struct realm *r, struct jtext block, struct buf *out,
     struct err *e)
@@ -17,8 +42,9 @@ store_image(const struct realm *r, struct jtext block, struct buf *out,
 	size_t n = 0;
 	int rc = -1;
 
-	if (!media) {
-		err_set(e, E_INVALID_PARAMS, "image block: /media_type: want a string");
+	if (!media || !is_image_type(media)) {
+		err_set(e, E_INVALID_PARAMS,
+		    "image block: /media_type: want image/png or the like");
 		goto done;
 	}
 	if (json_is(blob, '"')) {
@@ -27,7 +53,7 @@ store_image(const struct realm *r, struct jtext block, struct buf *out,
 		goto done;
 	}
 	data = json_str(json_get(block, "data"), &n);
-	if (!data || n == 0 || strlen(data) != n) {
+	if (!data || !is_base64(data, n)) {
 		err_set(e, E_INVALID_PARAMS,
 		    "image block: /data: want base64 text, or /blob_id");
 		goto done;

@@ -193,6 +193,25 @@ choose_model(const struct session_spec *spec, const struct config *c,
 	return rc;
 }
 
+/* Of labels with the same key the last counts. */
+static char *
+label_map(struct jtext labels)
+{
+	struct jiter it = json_iter(labels);
+	char *map = xstrdup("{}");
+
+	while (json_next(&it)) {
+		char *key = json_str(it.key, NULL);
+		struct buf b = BUF_INIT;
+
+		json_with(&b, json_text(map), key, it.value);
+		free(key);
+		free(map);
+		map = buf_steal(&b);
+	}
+	return map;
+}
+
 int
 agent_create_session(struct db *db, const struct session_spec *spec,
     struct session *s, struct err *e)
@@ -214,8 +233,7 @@ agent_create_session(struct db *db, const struct session_spec *spec,
 		goto done;
 	s->meta = buf_steal(&meta);
 	s->build = buf_steal(&build);
-	s->labels = spec->labels.p ? xstrndup(spec->labels.p, spec->labels.n) :
-	    xstrdup("{}");
+	s->labels = label_map(spec->labels);
 	s->state = xstrdup("{}");
 	crash_point("session.create.before");
 	rc = session_create(db, s, &why);
