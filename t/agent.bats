@@ -142,6 +142,26 @@ TOOL='{"match":{"has_tool_result":false},"reply":{"text":"Looking.","tool_calls"
 	same "$(events 'select(.type=="run_failed").code')" '"BUDGET_EXHAUSTED"'
 }
 
+@test "usage of the run and of the session are kept apart" {
+	sim_script '{"reply":{"text":"x","usage":{"input":60,"output":30}}}'
+	S=$(rkat-session create -m claude-sonnet-4-5)
+	for n in 1 2; do rkat-turn "$S" "hi" </dev/null >"$T/out"; done
+	same "$(tail -n 1 "$T/out" | jq -c '[.usage.input_tokens, .run_usage.input_tokens]')" '[120,60]'
+	same "$(db 'SELECT input_tokens, output_tokens FROM runs')" "60|30
+60|30"
+	same "$(events 'select(.type=="run_completed").usage.input_tokens' | tail -n 1)" 120
+	same "$(events 'select(.type=="turn_completed").usage.input_tokens' | tail -n 1)" 60
+}
+
+@test "hooks that are set up wrongly are told before there is a session" {
+	config '[[hooks.entries]]' 'id = ""' 'point = "pre_llm_request"'
+	sim echo
+	turn "hi"
+	same "$status" 2
+	has "$output" "Hook configuration invalid: hook id cannot be empty"
+	same "$(db 'SELECT count(*) FROM sessions')" 0
+}
+
 @test "structured output: asked for without tools, asked again, then given" {
 	sim_script '{"match":{"turn":0},"reply":{"text":"The answer is 4."}}' \
 	    '{"match":{"turn":1},"reply":{"text":"four"}}' \

@@ -84,7 +84,7 @@ struct run_result {
 void run_result_free(struct run_result *r);
 /*
  * The contract's result object: {"session_id","session_ref"?,"text","turns","tool_calls",
- * "usage",...,"structured_output","schema_warnings","skill_diagnostics"}.
+ * "usage" of the session,"run_usage","structured_output"?,"schema_warnings"?}.
  */
 void run_result_emit(const struct run_result *r, const char *session,
     const char *realm, struct buf *b);

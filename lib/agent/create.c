@@ -3,6 +3,7 @@
 
 #include "agent/agent.h"
 #include "agent/budget.h"
+#include "agent/hooks.h"
 #include "agent/output.h"
 #include "agent/run.h"
 #include "base/jput.h"
@@ -226,7 +227,8 @@ agent_create_session(struct db *db, const struct session_spec *spec,
 	memset(s, 0, sizeof *s);
 	s->usage = (struct usage)USAGE_NONE;
 	if (check(spec, &why) < 0 || config_load(r, &c, &why) < 0 ||
-	    choose_model(spec, &c, r, &t, &why) < 0)
+	    choose_model(spec, &c, r, &t, &why) < 0 ||
+	    hooks_check(&c, spec->hooks_override, &why) < 0)
 		goto done;
 	put_meta(&meta, spec, &t, &c, r);
 	if (put_build(&build, spec, &why) < 0)

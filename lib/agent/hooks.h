@@ -34,6 +34,8 @@ struct hooks_env {
 
 /* *h is NULL (and 0 returned) when there are no entries at all.  -1: E_INVALID_PARAMS "Hook configuration invalid: ..". */
 int hooks_new(struct hooks **h, const struct hooks_env *env, struct err *e);
+/* Would hooks_new take them?  For a session that is about to be made. */
+int hooks_check(const struct config *c, struct jtext override, struct err *e);
 /* Background hooks get up to 2 s to end, then they are killed; at once if cancelled.  NULL is fine. */
 void hooks_free(struct hooks *h);
 /* Is there something to do at this point: a hook, or a patch to publish? */

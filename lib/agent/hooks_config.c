@@ -8,6 +8,7 @@
 
 #include "agent/hooks_impl.h"
 #include "base/util.h"
+#include "store/config.h"
 
 static const char *const points[] = {
 	[HOOK_RUN_STARTED] = "run_started",
@@ -305,4 +306,14 @@ hooks_list_free(struct hook_list *list)
 		hook_free(&list->v[i]);
 	free(list->v);
 	*list = (struct hook_list){ .n = 0 };
+}
+
+int
+hooks_check(const struct config *c, struct jtext override, struct err *e)
+{
+	struct hook_list list;
+	int rc = hooks_read(json_get(c->v, "hooks"), override, &list, e);
+
+	hooks_list_free(&list);
+	return rc;
 }

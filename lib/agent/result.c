@@ -17,9 +17,9 @@ run_result_free(struct run_result *r)
 
 /* Here, other than in events, an unknown cache count is left out (rpc sheet 3). */
 static void
-put_usage(struct buf *b, const struct usage *u)
+put_usage(struct buf *b, const char *key, const struct usage *u)
 {
-	jput_key(b, "usage");
+	jput_key(b, key);
 	jput_open(b, '{');
 	jput_ki64(b, "input_tokens", u->input);
 	jput_ki64(b, "output_tokens", u->output);
@@ -46,7 +46,8 @@ run_result_emit(const struct run_result *r, const char *session,
 	jput_kstr(b, "text", buf_str(&r->text), r->text.n);
 	jput_ki64(b, "turns", r->turns);
 	jput_ki64(b, "tool_calls", r->tool_calls);
-	put_usage(b, &r->session_usage);
+	put_usage(b, "usage", &r->session_usage);
+	put_usage(b, "run_usage", &r->run_usage);
 	if (r->structured.n)
 		jput_kraw(b, "structured_output", r->structured.p,
 		    r->structured.n);
