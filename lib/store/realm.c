@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -60,7 +61,7 @@ absolute(const char *path, struct err *e)
 	if (*path == '/')
 		return xstrdup(path);
 	if (!(cwd = getcwd(NULL, 0))) {
-		err_sys(e, E_STORAGE_ERROR, "current directory");
+		err_sys(e, E_FAILED, "current directory");
 		return NULL;
 	}
 	joined = fs_join(cwd, path);
@@ -79,6 +80,22 @@ has_rkat(const char *dir)
 	return yes;
 }
 
+/* The user's directory, also where nothing has set HOME (systemd, env -i); new or NULL. */
+static char *
+home_dir(void)
+{
+	const char *env = getenv("HOME");
+	struct passwd pw, *found;
+	char text[4096];
+
+	if (env && *env == '/')
+		return xstrdup(env);
+	if (getpwuid_r(geteuid(), &pw, text, sizeof text, &found) != 0 ||
+	    !found || *pw.pw_dir != '/')
+		return NULL;
+	return xstrdup(pw.pw_dir);
+}
+
 /*
  * The nearest directory upwards with a .rkat in it, else the current one.  The one of
  * the home directory counts only there: else everything below it would be one realm.
@@ -86,12 +103,12 @@ has_rkat(const char *dir)
 static char *
 project_root(struct err *e)
 {
-	const char *env = getenv("HOME");
-	char *home = env && *env ? realpath(env, NULL) : NULL;
+	char *env = home_dir(), *home = env ? realpath(env, NULL) : NULL;
 	char *cwd = getcwd(NULL, 0), *dir, *slash;
 
+	free(env);
 	if (!cwd) {
-		err_sys(e, E_STORAGE_ERROR, "current directory");
+		err_sys(e, E_FAILED, "current directory");
 		free(home);
 		return NULL;
 	}
@@ -114,13 +131,17 @@ project_root(struct err *e)
 static char *
 data_root(void)
 {
-	const char *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	const char *xdg = getenv("XDG_DATA_HOME");
+	char *home = home_dir(), *path;
 
 	if (xdg && *xdg == '/')
-		return fs_join(xdg, "meerkat/realms");
-	if (home && *home)
-		return fs_join(home, ".local/share/meerkat/realms");
-	return xstrdup("meerkat/realms");
+		path = fs_join(xdg, "meerkat/realms");
+	else if (home)
+		path = fs_join(home, ".local/share/meerkat/realms");
+	else
+		path = xstrdup("meerkat/realms");
+	free(home);
+	return path;
 }
 
 /* Every byte that is not of the id's alphabet becomes '_'. */
@@ -184,8 +205,7 @@ want_text(const char *flag, const char *value, struct err *e)
 static int
 find_roots(const struct realm_opts *o, struct realm *r, struct err *e)
 {
-	const char *home = getenv("HOME");
-	char *data = NULL;
+	char *data;
 
 	if (want_text("--state-root", o->state_root, e) < 0 ||
 	    want_text("--context-root", o->context_root, e) < 0 ||
@@ -196,10 +216,10 @@ find_roots(const struct realm_opts *o, struct realm *r, struct err *e)
 	data = o->state_root ? xstrdup(o->state_root) : data_root();
 	r->state_root = absolute(data, e);
 	free(data);
-	if (o->user_root)
-		r->user_root = absolute(o->user_root, e);
-	else if (home && *home)
-		r->user_root = absolute(home, e);
+	data = o->user_root ? xstrdup(o->user_root) : home_dir();
+	if (data)
+		r->user_root = absolute(data, e);
+	free(data);
 	return r->context_root && r->state_root &&
 	    (r->user_root || !o->user_root) ? 0 : -1;
 }
@@ -411,7 +431,7 @@ static const struct flag {
 	{ "--user-config-root", offsetof(struct realm_opts, user_root) },
 };
 
-/* The flag that arg names; *value is set for the "--name=value" form. */
+/* The flag that arg names; *value is set for "--name=value" and "-rvalue". */
 static const struct flag *
 find_flag(const char *arg, const char **value)
 {
@@ -419,10 +439,11 @@ find_flag(const char *arg, const char **value)
 	for (size_t i = 0; i < COUNT(flags); i++) {
 		size_t n = strlen(flags[i].name);
 
-		if (strncmp(arg, flags[i].name, n) || (arg[n] && arg[n] != '='))
+		if (strncmp(arg, flags[i].name, n) ||
+		    (arg[n] && arg[n] != '=' && n > 2))
 			continue;
 		if (arg[n])
-			*value = arg + n + 1;
+			*value = arg + n + (arg[n] == '=');
 		return &flags[i];
 	}
 	return NULL;
@@ -463,6 +484,9 @@ realm_args(int *argc, char **argv, struct realm_opts *o, struct err *e)
 		argv[out++] = argv[i++];
 	argv[out] = NULL;
 	*argc = out;
+	if (o->context_root && *o->context_root && !fs_is_dir(o->context_root))
+		return err_set(e, E_INVALID_PARAMS, "--context-root %s: no "
+		    "such directory", o->context_root);
 	if (!o->realm && !o->isolated)
 		o->realm = env_or_null("RKAT_REALM");
 	if (!o->state_root)
