@@ -47,6 +47,7 @@ FUZZ_C := $(wildcard t/fuzz/*.c)
 
 .PHONY: all
 all: $(BINS)
+	@:
 
 # ---- objects and programs ----
 
@@ -173,7 +174,9 @@ uninstall:
 	for m in $(INSTALL_MAN); do rm -f $(MANDIR)/man$${m##*.}/$${m#man/}; done
 	rm -rf $(SHARE)/rkat
 	rm -f $(SHARE)/bash-completion/completions/rkat $(SHARE)/zsh/site-functions/_rkat
+	cd $(DESTDIR)$(PREFIX) && rmdir -p --ignore-fail-on-non-empty bin share/man/man[1578] \
+		share/bash-completion/completions share/zsh/site-functions 2>/dev/null || :
 clean:
-	rm -rf build
+	rm -rf $(B)
 
 -include $(LIB_O:.o=.d) $(CMD_C:%.c=$(B)/%.d) $(UNIT_C:%.c=$(B)/%.d) $(BENCH_C:%.c=$(B)/%.d)
