@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/std.h"
 #include "common.h"
 
 static const char globals[] =
@@ -13,24 +14,69 @@ static const char globals[] =
     "  -r, --realm id | --isolated    which realm (default: the project's)\n"
     "  --state-root dir               where realms are kept\n"
     "  --instance id, --realm-backend sqlite, --context-root dir,\n"
-    "  --user-config-root dir\n";
+    "  --user-config-root dir, --help\n";
+
+/* A verb of the help: its synopsis in lines of 80 columns, then what it does. */
+static void
+help_verb(const struct verb *v)
+{
+	int at = printf("  %s", v->name);
+
+	for (const char *s = v->args; *s; ) {
+		int n = (int)strcspn(s, " ");
+
+		if (at + 1 + n > 79)
+			at = printf("\n     ") - 1;
+		at += printf(" %.*s", n, s);
+		s += n + (s[n] == ' ');
+	}
+	printf("\n      %s\n", v->what);
+}
 
 static int
 help(const struct program *p)
 {
 	printf("usage: %s verb [options]\n\n", p->name);
 	for (size_t i = 0; i < p->n_verbs; i++)
-		printf("  %s %s\n      %s\n", p->verbs[i].name,
-		    p->verbs[i].args, p->verbs[i].what);
-	printf("\n%s%s", globals, p->about);
-	return fflush(stdout) ? 1 : 0;
+		help_verb(&p->verbs[i]);
+	return std_say("\n%s%s", globals, p->about);
 }
 
 int
-cmd_usage(const struct cmd *c)
+cmd_option(struct cmd *c, int argc, char *argv[], const char *letters,
+    const struct option *longs)
 {
-	fprintf(stderr, "usage: %s %s\n", prog, c->synopsis);
-	return 2;
+	const char *arg;
+	int o, n;
+
+	opterr = 0;
+	o = getopt_long(argc, argv, letters, longs, NULL);
+	if (o != '?' && o != ':')
+		return o;
+	arg = argv[optind - 1];
+	n = (int)strcspn(arg, "=");
+	if (n > 80)
+		n = 80;
+	if (o == ':')
+		err_set(&c->e, E_INVALID_PARAMS, "%.*s: the value is missing",
+		    n, arg);
+	else if (!optopt)
+		err_set(&c->e, E_INVALID_PARAMS, "unknown option %.*s", n, arg);
+	else if (!strncmp(arg, "--", 2))
+		err_set(&c->e, E_INVALID_PARAMS, "%.*s: takes no value", n, arg);
+	else
+		err_set(&c->e, E_INVALID_PARAMS, "unknown option -%c", optopt);
+	return '?';
+}
+
+int
+cmd_usage(struct cmd *c)
+{
+	struct err why = c->e;
+
+	return err_set(&c->e, E_INVALID_PARAMS, "%s; usage: %s %s",
+	    why.code != E_NONE ? why.text : "wrong arguments", prog,
+	    c->synopsis);
 }
 
 int
@@ -54,7 +100,7 @@ cmd_write(struct cmd *c, const struct buf *b)
 		return 0;
 	if (errno == EPIPE)
 		_exit(0);
-	return err_sys(&c->e, E_FAILED, "stdout");
+	return err_set(&c->e, E_FAILED, "standard output: %s", strerror(errno));
 }
 
 static int
@@ -98,6 +144,7 @@ cmd_main(const struct program *p, int argc, char *argv[])
 {
 	struct cmd c = { .db = NULL };
 
+	std_fill();
 	prog = p->name;
 	/* A file that may not grow is an error like a full disk. */
 	signal(SIGXFSZ, SIG_IGN);
@@ -105,18 +152,16 @@ cmd_main(const struct program *p, int argc, char *argv[])
 	if (realm_args(&argc, argv, &c.opts, &c.e) < 0)
 		return report(&c);
 	if (argc > 1 && (!strcmp(argv[1], "--version") ||
-	    !strcmp(argv[1], "-V"))) {
-		printf("%s " RKAT_VERSION "\n", prog);
-		return fflush(stdout) ? 1 : 0;
-	}
+	    !strcmp(argv[1], "-V")))
+		return std_version();
 	if (asks_for(argc, argv, "--help", "-h"))
 		return help(p);
 	for (size_t i = 0; argc > 1 && i < p->n_verbs; i++)
 		if (!strcmp(argv[1], p->verbs[i].name))
 			return run(p, &c, &p->verbs[i], argc, argv);
 	if (argc > 1)
-		fprintf(stderr, "%s: unknown verb '%s'\n", prog, argv[1]);
-	fprintf(stderr, "usage: %s verb [options]; see: %s --help\n", prog,
-	    prog);
-	return 2;
+		err_set(&c.e, E_INVALID_PARAMS, "unknown verb '%.80s'", argv[1]);
+	c.synopsis = "verb [options]; see its --help";
+	cmd_usage(&c);
+	return report(&c);
 }

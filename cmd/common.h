@@ -1,6 +1,7 @@
 #ifndef COMMON_H
 #define COMMON_H
 
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,8 +25,8 @@ struct cmd {
 };
 
 /*
- * A verb: an exit status (that of cmd_usage, too), or -1: c->e says why.  Options are
- * read with getopt_long; argv[0] is the program's name.
+ * A verb: an exit status, or -1: c->e says why.  Options are read with cmd_option;
+ * argv[0] is the program's name.
  */
 #define VERB(name) int name(struct cmd *c, int argc, char *argv[])
 
@@ -47,8 +48,11 @@ struct program {
 /* Global flags, --help and --version, the verb, its error: the exit status. */
 int cmd_main(const struct program *p, int argc, char *argv[]);
 
-/* The synopsis on stderr; 2. */
-int cmd_usage(const struct cmd *c);
+/* getopt_long, whose complaints are in c->e, in our words.  letters start with ':'. */
+int cmd_option(struct cmd *c, int argc, char *argv[], const char *letters,
+    const struct option *longs);
+/* INVALID_PARAMS: what cmd_option complains of, or "wrong arguments", and the synopsis.  -1. */
+int cmd_usage(struct cmd *c);
 /* A decimal option value from min up. */
 int cmd_number(struct cmd *c, const char *option, const char *value,
     int64_t min, int64_t *out);

@@ -42,6 +42,7 @@ static const struct word {
 	{ "comms", "comms", NULL, "rkat-comms.1" },
 	/* Pages that no command has. */
 	{ "rkat", NULL, NULL, "rkat.1" },
+	{ "help", NULL, NULL, "rkat.1" },
 	{ "tour", NULL, NULL, "rkat.7" },
 	{ "events", NULL, NULL, "rkat-events.5" },
 	{ "state", NULL, NULL, "rkat-state.5" },
@@ -84,8 +85,12 @@ static const char short_help[] =
     "  help [word]               the manual page; `rkat help tour` shows around\n"
     "\n"
     "  -r, --realm id            use this realm (default: one per project directory)\n"
+    "  --isolated                use a new realm\n"
     "  --state-root dir          keep realms there\n"
-    "  --version, --help\n"
+    "  --context-root dir        the project directory\n"
+    "  --user-config-root dir    in place of the home directory\n"
+    "  --instance id, --realm-backend sqlite\n"
+    "  -h, --help, -V, --version\n"
     "\n"
     "Any rkat-NAME in PATH is a command, too.\n";
 
@@ -211,10 +216,9 @@ find_page(const char *page, char path[PATH_MAX])
 /* ---- becoming them ---- */
 
 static int
-cannot_run(const char *path)
+cannot(const char *what)
 {
-	fprintf(stderr, "rkat: INTERNAL_ERROR: %s: %s\n", path,
-	    strerror(errno));
+	fprintf(stderr, "rkat: FAILED: %s: %s\n", what, strerror(errno));
 	return EXIT_FAILED;
 }
 
@@ -244,7 +248,7 @@ become(const char *name, const char *verb, char **flags, int n, char **rest)
 		n_rest++;
 	argv = calloc((size_t)(n + n_rest) + 3, sizeof *argv);
 	if (!argv || (verb && !(argv_verb = strdup(verb))))
-		return cannot_run(path);
+		return cannot(path);
 	snprintf(argv0, sizeof argv0, "rkat-%s", name);
 	argv[argc++] = argv0;
 	if (verb)
@@ -254,7 +258,7 @@ become(const char *name, const char *verb, char **flags, int n, char **rest)
 	for (int i = 0; i < n_rest; i++)
 		argv[argc++] = rest[i];
 	execv(path, argv);
-	return cannot_run(path);
+	return cannot(path);
 }
 
 /* rkat help [word]: its page, or the command's own --help where no page reader is. */
@@ -266,8 +270,9 @@ help(const char *word)
 	char *rest[] = { (char[]){ "--help" }, NULL };
 	const char *command = w ? w->command : word;
 
-	if (!w && !is_name(word)) {
-		fprintf(stderr, "rkat: INVALID_PARAMS: help: no such word\n");
+	if (!w && !find_command(word, path)) {
+		fprintf(stderr, "rkat: INVALID_PARAMS: help: no such word; "
+		    "see: rkat help\n");
 		return EXIT_USAGE;
 	}
 	snprintf(page, sizeof page, "%s%.64s%s", w ? "" : "rkat-",
@@ -323,7 +328,7 @@ says(char *argv[], int end, const char *a, const char *b)
 static int
 finish(void)
 {
-	return fflush(stdout) == 0 ? 0 : EXIT_FAILED;
+	return fflush(stdout) == 0 ? 0 : cannot("standard output");
 }
 
 int
@@ -341,8 +346,13 @@ main(int argc, char *argv[])
 		fputs(short_help, stdout);
 		return finish();
 	}
-	if (at == argc) {
+	if (argc == 1) {
 		fputs(short_help, stderr);
+		return EXIT_USAGE;
+	}
+	if (at == argc) {
+		fprintf(stderr, "rkat: INVALID_PARAMS: want a prompt or a "
+		    "command behind the options; see: rkat --help\n");
 		return EXIT_USAGE;
 	}
 	if (!strcmp(rest[0], "help")) {

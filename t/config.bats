@@ -220,7 +220,7 @@ max_turns = 2'
 @test "output that cannot be written is a failure" {
 	run bash -c 'rkat-config get >/dev/full'
 	same "$status" 1
-	has "$output" "stdout: No space left on device"
+	has "$output" "FAILED: standard output: No space left on device"
 }
 
 @test "models: the catalogue has the contract's shape and ignores --json" {

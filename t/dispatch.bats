@@ -144,6 +144,8 @@ says() { same "$(eval "rkat $1")" "$2"; }
 	: >"$T/share/man/man1/rkat-session.1"
 	same "$(PATH=$T/empty "$T/bin/rkat" help sessions 2>&1)" 'rkat-session [--help]'
 	run rkat help nothing
+	[ "$status" -eq 2 ]
+	run rkat help mcp
 	[ "$status" -eq 40 ]
 	run rkat help ../../etc/passwd
 	[ "$status" -eq 2 ]

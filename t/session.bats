@@ -296,7 +296,7 @@ queue queued'
 	list --offset ''|--offset
 	list --label nope|expected key=value
 	list extra|usage
-	list --nope|unrecognized option
+	list --nope|unknown option --nope
 	show|usage
 	show a b|usage
 	show ''|empty session reference

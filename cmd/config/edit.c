@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,7 +139,7 @@ verb_get(struct cmd *c, int argc, char *argv[])
 	struct buf out = BUF_INIT;
 	int o, rc = -1;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'f': format = optarg; break;
 		case 'g': generation = true; break;
@@ -187,7 +186,7 @@ read_options(struct cmd *c, struct source *s, int argc, char *argv[])
 	};
 	int o;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'j': s->json = optarg; break;
 		case 't': s->toml = optarg; break;

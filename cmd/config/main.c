@@ -2,8 +2,6 @@
  * rkat-config: the configuration of a realm, and what describes the installation:
  * realms, models, capabilities, doctor, init.  Source: cli sheet section 8.
  */
-#include <getopt.h>
-
 #include "base/jput.h"
 #include "base/util.h"
 #include "config/config.h"
@@ -19,7 +17,9 @@ static const struct verb verbs[] = {
 	    "json|file|-|--json text [--expected-generation n]",
 	    "change it by a JSON merge patch (RFC 7396)" },
 	{ "realms", verb_realms,
-	    "current|list [--json]|show id|create id|delete id|prune",
+	    "current | list [--json] | show id | create id [--backend sqlite] | "
+	    "delete id [--force] | prune [--isolated-only] "
+	    "[--older-than-hours n] [--force]",
 	    "where sessions are kept" },
 	{ "models", verb_models, "[catalog|list [--json]]",
 	    "what is known of models" },
@@ -38,7 +38,7 @@ cmd_json_only(struct cmd *c, int argc, char *argv[])
 	};
 	int o;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1) {
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1) {
 		if (o != 'j')
 			return cmd_usage(c);
 		c->json = true;

@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +11,7 @@
 /* realms: cli sheet 8.3. */
 
 static int
-no_more(const struct cmd *c, int argc)
+no_more(struct cmd *c, int argc)
 {
 	return argc > 1 ? cmd_usage(c) : 0;
 }
@@ -175,7 +174,7 @@ create(struct cmd *c, int argc, char *argv[])
 	const char *id;
 	int o, rc = 0;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'b': c->opts.backend = optarg; break;
 		default: return cmd_usage(c);
@@ -211,7 +210,7 @@ delete(struct cmd *c, int argc, char *argv[])
 	const char *id;
 	int o, active = 0, rc = 0;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'f': force = true; break;
 		default: return cmd_usage(c);
@@ -307,7 +306,7 @@ prune(struct cmd *c, int argc, char *argv[])
 	int64_t hours = 24;
 	int o;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'i': p.isolated_only = true; break;
 		case 'f': p.force = true; break;

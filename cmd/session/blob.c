@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -103,7 +102,7 @@ VERB(verb_blob)
 	const char *file = NULL;
 	int o;
 
-	while ((o = getopt_long(argc, argv, "o:", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":o:", opts)) != -1)
 		switch (o) {
 		case 'j': c->json = true; break;
 		case 'o': file = optarg; break;

@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +49,7 @@ one_argument(struct cmd *c, int argc, char *argv[], int want)
 	};
 	int o;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'j': c->json = true; break;
 		default: return cmd_usage(c);

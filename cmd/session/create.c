@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <stdlib.h>
 
 #include "agent/spec.h"
@@ -13,10 +12,11 @@ enum { FIRST = 256, JSON = FIRST + N_SPEC_FLAGS };
 
 static void
 getopt_tables(struct option longs[N_SPEC_FLAGS + 2],
-    char letters[2 * N_SPEC_FLAGS + 1])
+    char letters[2 * N_SPEC_FLAGS + 2])
 {
 	size_t n = 0;
 
+	letters[n++] = ':';
 	for (size_t i = 0; i < N_SPEC_FLAGS; i++) {
 		longs[i] = (struct option){ spec_flags[i].name + 2,
 		    spec_flags[i].has_arg, NULL, FIRST + (int)i };
@@ -46,12 +46,12 @@ static int
 parse(struct cmd *c, struct spec_options *o, int argc, char *argv[])
 {
 	struct option longs[N_SPEC_FLAGS + 2];
-	char letters[2 * N_SPEC_FLAGS + 1];
+	char letters[2 * N_SPEC_FLAGS + 2];
 	const struct spec_flag *f;
 	int opt;
 
 	getopt_tables(longs, letters);
-	while ((opt = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+	while ((opt = cmd_option(c, argc, argv, letters, longs)) != -1) {
 		if (opt == JSON)
 			c->json = true;
 		else if (!(f = flag_of(opt)))

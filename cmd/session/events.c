@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -74,7 +73,7 @@ VERB(verb_events)
 	char id[UUID_LEN + 1];
 	int o, rc = 0;
 
-	while (rc == 0 && (o = getopt_long(argc, argv, "f", opts, NULL)) != -1)
+	while (rc == 0 && (o = cmd_option(c, argc, argv, ":f", opts)) != -1)
 		switch (o) {
 		case 'j': c->json = true; break;
 		case 'f': w.follow = true; break;

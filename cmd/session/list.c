@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,7 +197,7 @@ VERB(verb_list)
 	int o, rc = 0;
 
 	q.labels = labels;
-	while (rc == 0 && (o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while (rc == 0 && (o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'j': c->json = true; break;
 		case 'n': rc = cmd_number(c, "--limit", optarg, 0, &q.limit); break;

@@ -6,7 +6,11 @@
 #include "store/sessions.h"
 
 static const struct verb verbs[] = {
-	{ "create", verb_create, "[options]",
+	{ "create", verb_create, "[--json] [-m|--model id] [-p|--provider name] "
+	    "[--system|--system-prompt text] [--instructions text]... [--max-tokens n] "
+	    "[--label k=v]... [-t|--tools preset|--yolo] [--schema file|json] "
+	    "[--param k=v]... [--params-json json] [--sandbox mode] [--network] "
+	    "[--app-context json]",
 	    "make a session and print its id" },
 	{ "list", verb_list, "[--json] [--limit n] [--offset n] [--label k=v]... [--archived]",
 	    "the newest first" },
@@ -15,7 +19,7 @@ static const struct verb verbs[] = {
 	    "messages as JSON lines" },
 	{ "delete", verb_delete, "[--json] session", "archive it" },
 	{ "interrupt", verb_interrupt, "[--json] session", "stop its turn" },
-	{ "events", verb_events, "[--follow] [--after seq] [--payload] session",
+	{ "events", verb_events, "[-f|--follow] [--after seq] [--payload] session",
 	    "the event log as JSON lines" },
 	{ "export", verb_export, "[--format anthropic|openai|chat|gemini] session",
 	    "one JSON document; or the body that a provider would be sent" },
@@ -27,7 +31,7 @@ static const struct verb verbs[] = {
 	    "queue a prompt" },
 	{ "inputs", verb_inputs, "session", "its queue as JSON lines" },
 	{ "check", verb_check, "[--json]", "is the realm's database sound?" },
-	{ "blob", verb_blob, "get [--json] [--output file] id",
+	{ "blob", verb_blob, "get [--json] [-o|--output file] id",
 	    "the bytes of an image" },
 };
 

@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,7 +60,7 @@ VERB(verb_context)
 	char id[UUID_LEN + 1];
 	int o, rc = -1;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'j': c->json = true; break;
 		case 's': source = optarg; break;
@@ -220,7 +219,7 @@ parse_input(struct cmd *c, int argc, char *argv[], struct said *s)
 	};
 	int o, rc = 0;
 
-	while (rc == 0 && (o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while (rc == 0 && (o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'j': c->json = true; break;
 		case 'k': s->key = optarg; break;
@@ -293,7 +292,7 @@ VERB(verb_inputs)
 	size_t n = 0;
 	int o, rc = 0;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'j': c->json = true; break;
 		default: return cmd_usage(c);

@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,7 +268,7 @@ VERB(verb_show)
 	char id[UUID_LEN + 1];
 	int o, rc = -1;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'j': c->json = true; break;
 		default: return cmd_usage(c);
@@ -327,7 +326,7 @@ VERB(verb_history)
 	char id[UUID_LEN + 1];
 	int o, rc = 0;
 
-	while (rc == 0 && (o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while (rc == 0 && (o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'j': c->json = true; break;
 		case 'n': rc = cmd_number(c, "--limit", optarg, 0, &limit); break;

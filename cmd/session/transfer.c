@@ -1,4 +1,3 @@
-#include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +126,7 @@ VERB(verb_export)
 	char id[UUID_LEN + 1];
 	int o;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'j': c->json = true; break;
 		case 'f':
@@ -197,7 +196,7 @@ VERB(verb_import)
 	bool keep = false;
 	int o, rc;
 
-	while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1)
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'j': c->json = true; break;
 		case 'k': keep = true; break;

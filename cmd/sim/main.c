@@ -11,6 +11,7 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/std.h"
 #include "base/util.h"
 #include "sim/record.h"
 #include "sim/sim.h"
@@ -38,7 +39,7 @@ static const char help[] =
     "  --chunk N               characters per piece; 0 sends blocks whole (20)\n"
     "  --timeout MS            for a request to arrive (30000)\n"
     "  --lax                   accept requests that a provider would refuse\n"
-    "  --help, --version\n";
+    "  -h, --help, -V, --version\n";
 
 static const char echo_rules[] =
     "{\"match\":{\"has_tool_result\":true},"
@@ -49,6 +50,7 @@ struct options {
 	const char *host, *ready, *log, *upstream;
 	int64_t port, timeout_ms;
 };
+
 
 static int
 usage(void)
@@ -73,7 +75,7 @@ number(const char *option, const char *s, int64_t min, int64_t max,
 }
 
 enum { O_HOST = 1, O_PORT, O_READY, O_LOG, O_LATENCY, O_CHUNK, O_TIMEOUT,
-	O_LAX, O_UPSTREAM, O_HELP, O_VERSION };
+	O_LAX, O_UPSTREAM };
 
 static const struct option options[] = {
 	{ "host", required_argument, NULL, O_HOST },
@@ -85,8 +87,8 @@ static const struct option options[] = {
 	{ "timeout", required_argument, NULL, O_TIMEOUT },
 	{ "lax", no_argument, NULL, O_LAX },
 	{ "upstream", required_argument, NULL, O_UPSTREAM },
-	{ "help", no_argument, NULL, O_HELP },
-	{ "version", no_argument, NULL, O_VERSION },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 }
 };
 
@@ -98,7 +100,7 @@ parse_options(int argc, char *argv[], struct options *o, struct sim *s)
 	int64_t max;
 	int c, index = 0;
 
-	while ((c = getopt_long(argc, argv, "", options, &index)) != -1) {
+	while ((c = getopt_long(argc, argv, "hV", options, &index)) != -1) {
 		n = NULL;
 		max = 3600000;
 		switch (c) {
@@ -111,8 +113,8 @@ parse_options(int argc, char *argv[], struct options *o, struct sim *s)
 		case O_TIMEOUT: n = &o->timeout_ms; break;
 		case O_LAX: s->lax = true; break;
 		case O_UPSTREAM: o->upstream = optarg; break;
-		case O_HELP: printf("%s\n%s", synopsis, help); return 0;
-		case O_VERSION: printf("rkat-sim %s\n", RKAT_VERSION); return 0;
+		case 'h': return std_say("%s\n%s", synopsis, help);
+		case 'V': return std_version();
 		default: return usage();
 		}
 		if (n && number(options[index].name, optarg,
@@ -238,6 +240,7 @@ main(int argc, char *argv[])
 	struct err e = ERR_NONE;
 	int rc;
 
+	std_fill();
 	prog = "rkat-sim";
 	if ((rc = parse_options(argc, argv, &o, &s)) >= 0)
 		return rc;
@@ -246,6 +249,8 @@ main(int argc, char *argv[])
 	s.base = event_base_new();
 	rc = set_mode(argc - optind, argv + optind, &o, &s, &e);
 	if (rc > 0) {
+		warn(optind < argc ? "unknown mode, or wrong arguments for it: %s" :
+		    "want a mode", argv[optind]);
 		rc = usage();
 		goto done;
 	}

@@ -1,11 +1,7 @@
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include "base/proc.h"
+#include "base/std.h"
 #include "base/util.h"
 #include "turn/signals.h"
 #include "turn/front.h"
@@ -20,40 +16,31 @@ static const char usage[] =
     "\n"
     "prompt - reads standard input; session: an id, a prefix, last, ~2 ...\n"
     "\n"
-    "  -m, --model id            -p, --provider anthropic|openai|gemini|self-hosted\n"
-    "  --system text             the system prompt      --instructions text\n"
+    "options of every turn:\n"
+    "  -m, --model id               -p, --provider anthropic|openai|gemini|self-hosted\n"
+    "  --system text                the system prompt; also --system-prompt\n"
+    "  --instructions text          more of it, or a notice before the prompt\n"
+    "  -d, --max-duration time      30s, 1h30m; also --timeout\n"
+    "  --max-tool-calls n\n"
+    "  --allow-tool name            offer only these; --block-tool name: all but these\n"
+    "  --param key=value            for the model; --params-json object\n"
+    "  --schema file|json           an answer that fits this JSON Schema\n"
+    "  --idempotency-key key        run once\n"
+    "  -o, --output text|json       --json\n"
+    "  -h, --help, -V, --version, and the global options of rkat(1)\n"
+    "options of run:\n"
     "  -t, --tools safe|workspace|full|none             --yolo: full\n"
-    "  --allow-tool name, --block-tool name             for this turn\n"
-    "  --sandbox off|workspace|strict, --network        for the shell tool\n"
-    "  -d, --max-duration time   --max-tool-calls n     --max-tokens n\n"
-    "  --schema file|json        an answer that fits this JSON Schema\n"
-    "  --param key=value, --params-json object          for the model\n"
-    "  --label key=value, --app-context json            kept with the session\n"
-    "  --json, -o text|json      -s, --stream, --no-stream, -v, --verbose\n"
+    "  --sandbox off|workspace|strict                   --network, for the shell tool\n"
+    "  --max-tokens n               of one model call\n"
+    "  --label key=value            --app-context json: kept with the session\n"
+    "options of run, resume and continue:\n"
+    "  -s, --stream, --no-stream    -v, --verbose\n"
     "  -w, --stream-view primary|mux|focus              -f, --stream-focus scope\n"
     "  --stdin auto|blob|lines|off                      --line-format text|json\n"
-    "  --idempotency-key key     --content: the prompt is JSON content\n"
+    "options of a turn for programs:\n"
+    "  --content                    the prompt is JSON content\n"
     "\n"
     "More: rkat help run\n";
-
-/*
- * A standard descriptor that is closed would be given to the next file that is opened.
- * Nothing comes from a closed stdin; writing to the others stays an error.
- */
-static void
-fill_descriptors(void)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
-		    open("/dev/null", O_RDONLY | O_NOCTTY) != fd)
-			_exit(1);
-}
-
-static int
-say(const char *text)
-{
-	return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? 1 : 0;
-}
 
 /*
  * Our environment holds the keys: keep other processes of this user, tools outside a
@@ -71,10 +58,9 @@ static int
 run(const struct options *o)
 {
 	if (o->help)
-		return say(usage);
+		return std_say("%s", usage);
 	if (o->version)
-		return say("rkat-turn " RKAT_VERSION " (contract " RKAT_CONTRACT
-		    ")\n");
+		return std_version();
 	switch (o->verb) {
 	case VERB_WORKER:
 		return worker_main(o);
@@ -94,7 +80,7 @@ main(int argc, char *argv[])
 	struct options o;
 	int status;
 
-	fill_descriptors();
+	std_fill();
 	hide_memory();
 	proc_subreaper();
 	signals_install();

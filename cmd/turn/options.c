@@ -79,7 +79,7 @@ complain(int c, char **argv, struct err *e)
 	if (optopt)
 		return err_set(e, E_INVALID_PARAMS, "unknown option -%c",
 		    optopt);
-	return err_set(e, E_INVALID_PARAMS, "unknown option %.*s",
+	return err_set(e, E_INVALID_PARAMS, "unknown option %.*s (see: rkat help run)",
 	    (int)strcspn(arg, "="), arg);
 }
 

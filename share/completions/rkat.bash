@@ -1,41 +1,36 @@
-# bash completion of rkat and rkat-turn                          -*- sh -*-
+# bash completion of rkat                                        -*- sh -*-
+# Options are read from --help: what a command names there is what is offered.
 
-_rkat_turn_flags='--system --instructions --model --provider --max-duration
-	--max-tool-calls --allow-tool --block-tool --param --params-json --schema
-	--idempotency-key --output --json --stream --no-stream --verbose
-	--stream-view --stream-focus --stdin --line-format'
-_rkat_run_flags='--tools --yolo --sandbox --network --max-tokens --label
-	--app-context'
-_rkat_global_flags='--realm --isolated --instance --realm-backend --state-root
-	--context-root --user-config-root --help --version'
-
-# The word that says what is done: the first that is no option.
-_rkat_word() {
+# The words in front of the cursor that are neither option nor value of one.
+_rkat_words() {
 	local i
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
 		-r | --realm | --instance | --realm-backend | --state-root | --context-root | --user-config-root)
 			((i++)) ;;
 		-*) ;;
-		*) echo "${COMP_WORDS[i]}"; return ;;
+		*) echo "${COMP_WORDS[i]}" ;;
 		esac
 	done
 }
 
+# The options of the verb $2 (or "") of the command $1.
+_rkat_options() {
+	rkat "$1" --help 2>/dev/null | awk -v verb="$2" '
+		/^[^ ].*:$/ { on = /every/ || verb != "" && index($0, " " verb); all = 1 }
+		/^  [a-z]/  { on = $1 == verb }
+		/^  -/ && !all || on' | grep -oE -- '--[a-z][a-z-]+'
+}
+
 _rkat_sessions() {
+	echo last
 	rkat sessions list --json 2>/dev/null |
 		grep -o '"session_id": *"[^"]*"' | cut -d'"' -f4
 }
 
-# Other people's rkat-NAME in PATH.
-_rkat_others() {
-	compgen -c rkat- | sed 's/^rkat-//'
-}
-
-# What may follow: words on stdout.
-_rkat_candidates() {
-	local prev=$1 word=$2
-	case $prev in
+# What may be the value of the option $1.
+_rkat_values() {
+	case $1 in
 	-p | --provider) echo anthropic openai gemini self-hosted ;;
 	-t | --tools) echo safe workspace full none ;;
 	-o | --output) echo text json ;;
@@ -43,38 +38,70 @@ _rkat_candidates() {
 	--sandbox) echo off workspace strict ;;
 	--stdin) echo auto blob lines off ;;
 	--line-format) echo text json ;;
-	--realm-backend) echo sqlite ;;
+	--mode) echo queue steer ;;
+	--backend | --realm-backend) echo sqlite ;;
+	--format) [ "$2" = config ] && echo toml json ||
+		echo anthropic openai chat gemini ;;
 	-r | --realm) rkat realms list 2>/dev/null | awk 'NR > 2 { print $1 }' ;;
-	resume | show | history | delete | interrupt | events | inputs | context)
-		echo last; _rkat_sessions ;;
-	*) case $word in
-		'') echo run resume continue sessions blob config models realms \
-			capabilities doctor init sim help "$_rkat_global_flags"
-		    _rkat_others ;;
-		run) echo "$_rkat_turn_flags" "$_rkat_run_flags" "$_rkat_global_flags" ;;
-		resume | continue | c) echo "$_rkat_turn_flags" "$_rkat_global_flags" ;;
-		sessions | session) echo create list show history delete interrupt \
-			events context input inputs check "$_rkat_global_flags" ;;
-		blob) echo get ;;
-		config) echo get set patch "$_rkat_global_flags" ;;
-		realms) echo current list show create delete prune ;;
-		models) echo catalog ;;
-		sim) echo script echo record replay --port --host --ready --log ;;
-		help) echo run resume continue sessions blob config models realms \
-			doctor init sim rkat tour events state worker ;;
-		*) echo "$_rkat_global_flags" ;;
-		esac ;;
+	-m | --model) rkat models list 2>/dev/null | awk 'NR > 1 { print $1 }' ;;
+	*) return 1 ;;
 	esac
+}
+
+# What may follow the words.
+_rkat_arguments() {
+	case $1/$2 in
+	/) echo run resume continue sessions blob config models realms \
+		capabilities doctor init sim help
+	    compgen -c rkat- | sed 's/^rkat-//' ;;
+	resume/ | session*/show | session*/history | session*/delete | \
+		session*/interrupt | session*/events | session*/export | \
+		session*/context | session*/input | session*/inputs)
+		[ -n "$3" ] || _rkat_sessions ;;
+	sessions/ | session/) echo create list show history delete interrupt \
+		events export import context input inputs check ;;
+	blob/) echo get ;;
+	config/) echo get set patch ;;
+	realms/) echo current list show create delete prune ;;
+	realms/show | realms/delete) _rkat_values --realm ;;
+	models/) echo catalog list ;;
+	sim/) echo script echo record replay ;;
+	help/) echo run resume continue sessions blob config models realms \
+		capabilities doctor init sim rkat tour events state worker ;;
+	esac
+}
+
+# The options behind the words.  Other people's commands are not run to ask them.
+_rkat_all_options() {
+	case $1 in
+	'') _rkat_options run run ;;
+	run | resume | continue) _rkat_options run "$1" ;;
+	c) _rkat_options run continue ;;
+	sessions | session | config) _rkat_options "$1" "$2" ;;
+	blob | realms | models | capabilities | doctor | init) _rkat_options "$1" "$1" ;;
+	sim) _rkat_options sim "$2"; return ;;
+	*) return ;;
+	esac
+	echo --realm --isolated --instance --realm-backend --state-root \
+		--context-root --user-config-root
 }
 
 _rkat() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local words list
+	mapfile -t words < <(_rkat_words)
 	case $prev in
-	--state-root | --context-root | --user-config-root)
+	--state-root | --context-root | --user-config-root | replay)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
-	--schema | script | --log | --ready)
+	--schema | --log | --ready | script | set | patch | import)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	esac
-	mapfile -t COMPREPLY < <(compgen -W "$(_rkat_candidates "$prev" "$(_rkat_word)")" -- "$cur")
+	if ! list=$(_rkat_values "$prev" "${words[0]}"); then
+		case $cur in
+		-*) list=$(_rkat_all_options "${words[@]}") ;;
+		*) list=$(_rkat_arguments "${words[@]}") ;;
+		esac
+	fi
+	mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur" | sort -u)
 }
 complete -F _rkat rkat
