@@ -229,6 +229,24 @@ answered() {
 	[ ! -e ran ]
 }
 
+@test "thousands of calls with one id: each has its own in the transcript, in time; too many are refused" {
+	python3 - >"$T/many.jsonl" <<-'EOF'
+	import json
+	for n in (2000, 10001):
+	    call = {"id": "same", "name": "datetime", "args": {}}
+	    print(json.dumps({"match": {"user": "%d of them" % n, "has_tool_result": False}, "reply": {"tool_calls": [call] * n}}))
+	print('{"reply":{"text":"that was much"}}')
+	EOF
+	mapfile -t rules <"$T/many.jsonl"
+	serve "${rules[@]}"
+	ask anthropic "2000 of them"
+	answered "that was much"
+	same "$(db "SELECT count(DISTINCT json_extract(value, '\$.tool_use_id')) FROM messages, json_each(body, '\$.results')
+	    WHERE json_extract(body, '\$.role') = 'tool_results'")" 2000
+	ask anthropic "10001 of them"
+	failed 1 false "more than 10000 items"
+}
+
 @test "garbage JSON in the stream: a parse error that shows where and what, no retry, in every format" {
 	serve '{"reply":{"raw":[{"bytes":": hello\n\ndata: {\"type\":oops}\n\n"}]}}'
 	for f in $FORMATS; do
@@ -310,6 +328,15 @@ answered() {
 		failed 1 false "text/html instead of an event stream"
 		has "$(error .message)" "It works!"
 	done
+}
+
+@test "a body that is packed though nobody asked for it is garbage, not a bomb" {
+	bomb=$(head -c 50000000 /dev/zero | gzip -9 | base64 -w0)
+	serve '{"reply":{"headers":{"content-encoding":"gzip"},"raw":[{"base64":"'"$bomb"'"}]}}'
+	ask anthropic hi
+	same "$STATUS" 20
+	same "$(terminals)" "run_failed "
+	[ "$(calls)" -le 2 ]
 }
 
 @test "500 with a page of HTML, and an error that is no JSON, are shown short" {

@@ -208,8 +208,6 @@ struct tool_jobs {
 	size_t n, open;
 	struct err failed;		/* a result could not be kept */
 };
-/* Give tool calls of a reply ids that the transcript does not hold yet. */
-void tools_unique_ids(const struct messages *m, struct model_reply *reply);
 /* Journal rows of a message's calls, inside a step. */
 int tools_journal(struct agent *a, struct jtext message, struct err *e);
 /* Run all calls of a committed assistant message and commit their results. */

@@ -24,64 +24,6 @@ tools_asked(struct jtext message)
 	return false;
 }
 
-/* ---- ids ---- */
-
-static bool
-id_in_message(struct jtext message, const char *id)
-{
-	struct jiter it = json_iter(json_get(message, "blocks"));
-
-	while (json_next(&it))
-		if (json_str_is(json_path(it.value, "data/id"), id))
-			return true;
-	return false;
-}
-
-static bool
-id_taken(const struct messages *m, const struct model_reply *r, size_t n,
-    const char *id)
-{
-	for (size_t i = 0; i < n; i++)
-		if (r->blocks[i].id && !strcmp(r->blocks[i].id, id))
-			return true;
-	for (size_t i = 0; i < m->n; i++)
-		if (id_in_message(m->v[i], id))
-			return true;
-	return false;
-}
-
-static char *
-new_id(const struct messages *m, const struct model_reply *r, size_t n)
-{
-	const char *stem = r->blocks[n].id;
-	char *id;
-
-	if (!stem || !*stem)
-		stem = "call";
-	id = xstrdup(stem);
-	for (int k = 2; id_taken(m, r, n, id); k++) {
-		free(id);
-		id = xasprintf("%s_%d", stem, k);
-	}
-	return id;
-}
-
-/* Some models count from call_0 in every answer; a result must find its call. */
-void
-tools_unique_ids(const struct messages *m, struct model_reply *reply)
-{
-	for (size_t i = 0; i < reply->n_blocks; i++) {
-		struct block *b = &reply->blocks[i];
-		char *id;
-
-		if (b->kind != BLOCK_TOOL_USE || !b->done)
-			continue;
-		id = new_id(m, reply, i);
-		free(b->id);
-		b->id = id;
-	}
-}
-
 /* ---- the jobs of a message ---- */
 
 static void

@@ -182,7 +182,6 @@ ask(struct agent *a, struct model_reply *reply, struct buf *text,
 			*e = denied;
 		goto done;
 	}
-	tools_unique_ids(&a->msgs, reply);
 	reply_text(reply, text);
 	model_reply_emit(reply, message);
 	if (keep_reply(a, message, last, e) < 0)

@@ -9,6 +9,7 @@
 #include "model/encode.h"
 #include "model/fault.h"
 #include "model/http.h"
+#include "model/settle.h"
 #include "model/sse.h"
 
 #define REPLY_MAX (64u << 20)	/* bytes of content; also bytes of a stream that add none */
@@ -108,95 +109,6 @@ model_reply_emit(const struct model_reply *r, struct buf *b)
 	jput_close(b, ']');
 	jput_kcstr(b, "stop_reason", stop_name(r->stop));
 	jput_close(b, '}');
-}
-
-/* ---- after the stream: names and ids ---- */
-
-/* Did an earlier message of the transcript use this call id? */
-static bool
-known_id(const struct model_request *rq, const char *id)
-{
-	struct jiter it;
-
-	for (size_t i = 0; i < rq->n_messages; i++) {
-		struct jtext m = rq->messages[i];
-
-		if (!memmem(m.p, m.n, id, strlen(id)))
-			continue;
-		for (it = json_iter(json_get(m, "blocks")); json_next(&it); )
-			if (json_str_is(json_path(it.value, "data/id"), id))
-				return true;
-		for (it = json_iter(json_get(m, "tool_calls")); json_next(&it); )
-			if (json_str_is(json_get(it.value, "id"), id))
-				return true;
-	}
-	return false;
-}
-
-static bool
-id_taken(const struct model_request *rq, const struct model_reply *r,
-    size_t upto, const char *id)
-{
-	for (size_t i = 0; i < upto; i++)
-		if (r->blocks[i].id && !strcmp(r->blocks[i].id, id))
-			return true;
-	return known_id(rq, id);
-}
-
-/*
- * Ids must be unique in the session, or results would find the wrong call: some
- * servers send none, some call_0 in every turn (sheet 4.2).
- */
-static void
-make_id_unique(const struct model_request *rq, const struct model_reply *r,
-    size_t i, int64_t turn)
-{
-	struct block *b = &r->blocks[i];
-	uint64_t random;
-	char *id;
-
-	if (!*b->id) {
-		random_bytes(&random, sizeof random);
-		free(b->id);
-		b->id = xasprintf("call_%016" PRIx64, random);
-	}
-	while (id_taken(rq, r, i, b->id)) {
-		id = xasprintf("t%" PRId64 "_%s", turn, b->id);
-		free(b->id);
-		b->id = id;
-	}
-}
-
-/* A tool whose name is not legal on the wire was offered under another one. */
-static void
-restore_name(const struct model_request *rq, struct block *b)
-{
-	for (size_t i = 0; i < rq->n_tools; i++)
-		if (!strcmp(rq->tools[i].name, b->name))
-			return;
-	for (size_t i = 0; i < rq->n_tools; i++) {
-		char *name = wire_name(rq->tools[i].name);
-		bool hit = !strcmp(name, b->name);
-
-		free(name);
-		if (hit) {
-			free(b->name);
-			b->name = xstrdup(rq->tools[i].name);
-			return;
-		}
-	}
-}
-
-static void
-settle_calls(const struct model_request *rq, struct model_reply *r,
-    int64_t turn)
-{
-	for (size_t i = 0; i < r->n_blocks; i++) {
-		if (r->blocks[i].kind != BLOCK_TOOL_USE)
-			continue;
-		restore_name(rq, &r->blocks[i]);
-		make_id_unique(rq, r, i, turn);
-	}
 }
 
 /* ---- one exchange ---- */
