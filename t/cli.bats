@@ -125,6 +125,10 @@ gone() { ! pgrep -f "$1"; }
 	run rkat run --max-tool-calls 2 go </dev/null
 	same "$status" 0
 	has "$output" "[Stopped: the budget is used up]"
+	sim_script '{"reply":{"text":"cut off in the mid","stop":"max_tokens"}}'
+	run rkat run go </dev/null
+	same "$status" 0
+	has "$output" "[Stopped: the answer was cut at the limit of its tokens]"
 }
 
 @test "run -d: a time budget that is used up is exit 21, the session is kept" {

@@ -157,6 +157,18 @@ end() {
 	same "$(rkat-session events "$id" | jq -r .payload.type | grep -c 'run_failed\|run_completed')" 1
 }
 
+@test "worker: what waits when it ends is answered, too" {
+	sim_script '{"reply":{"text":"abcdefghij","chunk":1,"chunk_delay_ms":500}}'
+	id=$(rkat-session create)
+	start
+	for n in 1 2 3; do ask "{\"id\":$n,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"slow\"}"; done
+	wait_for grep -q text_delta "$T/out"
+	kill -TERM "$W"
+	end
+	for n in 1 2 3; do same "$(answer $n | jq -r .error.code)" REQUEST_CANCELLED; done
+	same "$(db 'SELECT count(*) FROM runs')" 1
+}
+
 @test "worker: idle, SIGTERM ends it at once" {
 	start
 	ask '{"id":1,"op":"ping"}'

@@ -112,9 +112,8 @@ print_footer(struct front *t, const struct options *o,
 	struct buf b = BUF_INIT;
 
 	/* A success all the same; but what was said may not be the last word. */
-	if (r->budget_stop || r->turn_limit_stop)
-		buf_printf(&b, "\n[Stopped: %s]", r->budget_stop ?
-		    "the budget is used up" : "the turn limit is reached");
+	if (r->stopped)
+		buf_printf(&b, "\n[Stopped: %s]", r->stopped);
 	if (o->verb == VERB_RUN) {
 		buf_printf(&b, "\n[Session: %.8s", t->session);
 	} else {

@@ -285,6 +285,24 @@ next(struct worker *w)
 	free(line);
 }
 
+/* What nobody will work on any more gets its answer all the same. */
+static void
+refuse_rest(struct worker *w)
+{
+	struct err e = ERR_NONE;
+	struct request rq;
+
+	err_set(&e, E_REQUEST_CANCELLED, "the worker ends");
+	e.retryable = true;
+	for (size_t i = 0; i < w->n_queue; i++) {
+		if (request_parse(json_text(w->queue[i]), &rq, NULL) == 0)
+			answer_error(w, rq.id, &e);
+		request_free(&rq);
+		free(w->queue[i]);
+	}
+	free(w->queue);
+}
+
 static void
 serve(struct worker *w)
 {
@@ -309,10 +327,8 @@ worker_main(const struct options *o)
 
 	if (front_init(&w.t, o, &e) == 0 && front_open(&w.t, true, &e) == 0)
 		serve(&w);
+	refuse_rest(&w);
 	status = front_status(&w.t, o, &e);
-	while (w.n_queue)
-		free(w.queue[--w.n_queue]);
-	free(w.queue);
 	buf_free(&w.in);
 	front_close(&w.t);
 	return status;

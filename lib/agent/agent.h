@@ -79,7 +79,7 @@ struct run_result {
 	char *pending_tool;		/* RUN_CALLBACK */
 	struct buf pending_args;
 	char input_id[UUID_LEN + 1];
-	bool budget_stop, turn_limit_stop;	/* ended early, with success */
+	const char *stopped;		/* why it ended early, with success; NULL: it did not */
 };
 void run_result_free(struct run_result *r);
 /*

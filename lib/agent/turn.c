@@ -224,6 +224,10 @@ answer_turn(struct agent *a, const struct model_reply *reply,
 	say_turn_completed(a, reply);
 	buf_trunc(&a->out->text, 0);
 	buf_put(&a->out->text, buf_str(text), text->n);
+	a->out->stopped = reply->stop == STOP_MAX_TOKENS ?
+	    "the answer was cut at the limit of its tokens" :
+	    reply->stop == STOP_CONTENT_FILTER ?
+	    "the provider's content filter ended the answer" : NULL;
 	if (!a->extracting) {
 		if ((rc = admit_steer(a, e)) != 0)
 			return rc < 0 ? -1 : compact_maybe(a, e);
@@ -258,9 +262,9 @@ one_turn(struct agent *a, struct err *e)
 
 /* A limit that ends the run with success: the last thing that was said is its result. */
 static int
-stop_early(struct agent *a, bool *why)
+stop_early(struct agent *a, const char *why)
 {
-	*why = true;
+	a->out->stopped = why;
 	buf_trunc(&a->out->text, 0);
 	finish_last_text(a, &a->out->text);
 	return 0;
@@ -281,9 +285,9 @@ agent_loop(struct agent *a, struct err *e)
 		if (agent_cancelled(a))
 			return agent_set_cancelled(e);
 		if (a->run.turns >= a->set.max_turns)
-			return stop_early(a, &a->out->turn_limit_stop);
+			return stop_early(a, "the turn limit is reached");
 		if ((rc = agent_budget(a, e)) > 0)
-			return stop_early(a, &a->out->budget_stop);
+			return stop_early(a, "the budget is used up");
 		if (rc < 0 || tell_jobs(a, e) < 0)
 			return -1;
 		if ((rc = one_turn(a, e)) != 0)
