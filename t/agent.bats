@@ -238,6 +238,39 @@ TOOL='{"match":{"has_tool_result":false},"reply":{"text":"Looking.","tool_calls"
 	same "$(wc -l <"$T/sim.log")" 3
 }
 
+@test "SIGTERM while queued input is worked on: it stays queued work; an interrupt ends it" {
+	sim_script '{"match":{"nth":1},"reply":{"delay_ms":20000,"text":"late"}}' '{"match":{"nth":3},"reply":{"delay_ms":20000,"text":"late"}}' '{"reply":{"text":"ok"}}'
+	S=$(rkat-session create -m claude-sonnet-4-5)
+	for sig in TERM INT; do
+		rkat-session input "$S" "$sig" >/dev/null
+		rm -f "$(realm_dir)/events/$S.jsonl"
+		rkat-turn --drain "$S" </dev/null >"$T/out" 2>&1 3>&- &
+		pid=$!
+		wait_for grep -q turn_started "$T/out"
+		kill -"$sig" "$pid"
+		wait "$pid" || true
+		run rkat-turn --drain "$S" </dev/null
+		same "$status" 0
+	done
+	same "$(db 'SELECT state FROM inputs ORDER BY seq')" "consumed
+abandoned"
+	same "$(messages | jq -c 'select(.role=="user").content')" '"TERM"
+"INT"'
+}
+
+@test "a run that is denied behind its answer is not answered again" {
+	hook turn_boundary 'exit 1'
+	sim_script '{"reply":{"text":"ok"}}'
+	S=$(rkat-session create -m claude-sonnet-4-5)
+	rkat-session input "$S" a >/dev/null
+	run rkat-turn --drain "$S" </dev/null
+	same "$status" 22
+	run rkat-turn --drain "$S" </dev/null
+	same "$status" 0
+	same "$(wc -l <"$T/sim.log")" 1
+	same "$(db 'SELECT state FROM inputs')" abandoned
+}
+
 @test "steering enters the run that is under way" {
 	sim_script '{"match":{"has_tool_result":false,"user":"go"},"reply":{"tool_calls":[{"id":"a","name":"shell","args":{"command":"touch started; while [ ! -e steered ]; do sleep 0.02; done"}}]}}' \
 	    '{"match":{"history":"turn left"},"reply":{"text":"turning left"}}' '{"reply":{"text":"straight on"}}'

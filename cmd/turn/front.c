@@ -20,7 +20,7 @@ reader_gone(void *arg)
 	struct front *t = arg;
 
 	if (t->out.error == EPIPE && t->agent)
-		agent_interrupt(t->agent);
+		agent_stop(t->agent);
 }
 
 int

@@ -14,6 +14,16 @@ volatile sig_atomic_t signal_seen;
 static struct agent *volatile current;
 static volatile int wake = -1;		/* eventfd: ends a wait of the loop that was about to begin */
 
+/* Ctrl-C means the run; the others mean this process. */
+static void
+stop(struct agent *a)
+{
+	if (signal_seen == SIGINT)
+		agent_interrupt(a);
+	else
+		agent_stop(a);
+}
+
 static void
 on_signal(int sig)
 {
@@ -25,7 +35,7 @@ on_signal(int sig)
 	if (!signal_seen)
 		signal_seen = sig;
 	if (current)
-		agent_interrupt(current);
+		stop(current);
 	if (wake >= 0 && write(wake, &one, sizeof one) < 0)
 		wake = -1;
 	errno = keep;
@@ -79,7 +89,7 @@ signals_agent(struct agent *a)
 	current = a;
 	/* A signal that came before the agent did is for it, too. */
 	if (a && signal_seen)
-		agent_interrupt(a);
+		stop(a);
 }
 
 int

@@ -245,9 +245,8 @@ done:
 
 /* ---- the run ---- */
 
-/* Is there something for the model to answer? */
-static bool
-at_boundary(const struct agent *a)
+bool
+admit_at_boundary(const struct agent *a)
 {
 	struct jtext role = json_get(a->msgs.n ? a->msgs.v[a->msgs.n - 1] :
 	    JTEXT_NONE, "role");
@@ -364,7 +363,7 @@ start_from_queue(struct agent *a, const struct run_spec *spec,
 	rc = -1;
 	new_run(a, 0);
 	a->direct = body->n > 0;
-	if (only_continuations(list, take) && !at_boundary(a)) {
+	if (only_continuations(list, take) && !admit_at_boundary(a)) {
 		rc = swallow(a, list, take, e) < 0 ? -1 : 2;
 		goto done;
 	}
@@ -434,7 +433,7 @@ admit_run(struct agent *a, const struct run_spec *spec, bool drain,
 	while (rc == 2);
 	if (rc == 0 && drain)
 		rc = retry_failed(a, e);
-	if (rc == 0 && !prompt && !drain && at_boundary(a)) {
+	if (rc == 0 && !prompt && !drain && admit_at_boundary(a)) {
 		new_run(a, 0);
 		a->direct = true;
 		rc = start_at_boundary(a, spec, true, e);

@@ -34,14 +34,18 @@ hook_says(void *arg, const char *payload, size_t n)
 
 /* ---- how it is stopped ---- */
 
+#define STOP ((uint64_t)1 << 32)	/* on the eventfd, above any count of interrupts */
+
 bool
 agent_cancelled(struct agent *a)
 {
 	uint64_t flag;
 	char ring;
 
-	if (read(a->wake, &flag, sizeof flag) == (ssize_t)sizeof flag)
+	if (read(a->wake, &flag, sizeof flag) == (ssize_t)sizeof flag) {
 		a->cancel = true;
+		a->stopping |= flag >= STOP;
+	}
 	while (a->bell >= 0 && (ring = bell_read(a->bell)) != 0)
 		a->cancel |= ring == 'i';
 	return a->cancel;
@@ -62,15 +66,26 @@ agent_set_cancelled(struct err *e)
 }
 
 /* From a signal handler or another thread: one write. */
-void
-agent_interrupt(struct agent *a)
+static void
+wake(struct agent *a, uint64_t how)
 {
-	const uint64_t one = 1;
 	int keep = errno;
-	ssize_t n = write(a->wake, &one, sizeof one);
+	ssize_t n = write(a->wake, &how, sizeof how);
 
 	(void)n;	/* full means that it is set already */
 	errno = keep;
+}
+
+void
+agent_interrupt(struct agent *a)
+{
+	wake(a, 1);
+}
+
+void
+agent_stop(struct agent *a)
+{
+	wake(a, STOP);
 }
 
 /* The doorbell is there while a run is: who rings at other times is told so. */
@@ -93,7 +108,7 @@ listen_stop(struct agent *a)
 	if (a->bell >= 0)
 		bell_close(a->realm, a->s.id, a->bell);
 	a->bell = -1;
-	a->cancel = false;
+	a->cancel = a->stopping = false;
 }
 
 /* ---- open and close ---- */

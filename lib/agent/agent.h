@@ -122,5 +122,10 @@ int agent_run(struct agent *a, const struct run_spec *spec,
 
 /* Stop the run under way at the next safe point, within 100 ms; async-signal-safe (sets a flag). */
 void agent_interrupt(struct agent *a);
+/*
+ * The same because this process has to go, not because the run is unwanted: queued
+ * input that it works on stays for the next drain.
+ */
+void agent_stop(struct agent *a);
 
 #endif

@@ -92,14 +92,19 @@ state_of(const struct err *failed)
 	return failed->code == E_REQUEST_CANCELLED ? "interrupted" : "failed";
 }
 
-/* Inputs that nobody waits for stay, to be tried again by the next drain. */
+/*
+ * Inputs that nobody waits for stay, to be tried again by the next drain; not if
+ * somebody has stopped the run, or if the answer is there and only its end was bad.
+ */
 static int
 settle(struct agent *a, const struct err *failed, struct err *e)
 {
+	bool unwanted = failed->code == E_REQUEST_CANCELLED && !a->stopping;
+
 	if (failed->code == E_NONE)
 		return inputs_settle(a->env.db, a->s.id, true, e);
-	if (failed->code != E_REQUEST_CANCELLED && !a->direct &&
-	    a->run.attempts + 1 < ATTEMPTS_MAX)
+	if (!unwanted && !a->direct && a->run.attempts + 1 < ATTEMPTS_MAX &&
+	    admit_at_boundary(a))
 		return 0;
 	return inputs_settle(a->env.db, a->s.id, false, e);
 }

@@ -133,5 +133,5 @@ recover(struct agent *a, struct err *e)
 		return complete(a, e);
 	if (can_be_taken_up(a, &take_up, e) < 0)
 		return -1;
-	return take_up ? 0 : recover_close(a, true, e);
+	return take_up && admit_at_boundary(a) ? 0 : recover_close(a, true, e);
 }

@@ -76,9 +76,10 @@ struct agent {
 	struct budget budget;
 	int64_t last_input;		/* input tokens of the last call; 0 after a compaction */
 
-	int wake, bell;			/* eventfd of agent_interrupt; the session's doorbell */
+	int wake, bell;			/* eventfd of agent_interrupt and agent_stop; the session's doorbell */
 	struct loop_fd *wake_watch, *bell_watch;
 	bool cancel;			/* stop the run under way */
+	bool stopping;			/* ... and try its queued input again */
 
 	/* The run under way, or (state "running") one that a dead process left to take up. */
 	struct run run;
@@ -158,6 +159,8 @@ int admit_run(struct agent *a, const struct run_spec *spec, bool drain,
     struct err *e);
 /* Steer inputs that wait become a user message of this run: 1 if there were any. */
 int admit_steer(struct agent *a, struct err *e);
+/* Is there something for the model to answer? */
+bool admit_at_boundary(const struct agent *a);
 /* The last message's text if a user said it (agent sheet 4.4). */
 void admit_last_prompt(const struct agent *a, struct buf *text);
 
