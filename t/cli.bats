@@ -488,6 +488,7 @@ gone() { ! pgrep -f "$1"; }
 	s=$( { rkat run -s big 2>"$T/err"; echo $? >"$T/status"; } | head -n 3 >/dev/null; cat "$T/status")
 	same "$s" 141
 	lacks "$(cat "$T/err")" "Broken pipe"
+	lacks "$(cat "$T/err")" "error"
 	s=$( { rkat run --no-stream big 2>"$T/err"; echo $? >"$T/status"; } | head -n 1 >/dev/null; cat "$T/status")
 	same "$s" 141
 }

@@ -173,6 +173,9 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 	run --nope x|unknown option --nope (see: rkat help run)
 	--nope|want a prompt or a command behind the options; see: rkat --help
 	help nope|help: no such word; see: rkat help
+	config get ''|the key is empty
+	sessions input --key $'\xff' last x|--key: not UTF-8 text (byte 0)
+	sessions context --source $'\xff' last x|--source: not UTF-8 text (byte 0)
 	--context-root /no/such run x|--context-root /no/such: no such directory
 	END
 	run rkat sessions list --json more
@@ -207,4 +210,30 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 	same "$(env -u HOME rkat-config get storage.directory)" "$home/.rkat/sessions"
 	same "$(HOME=here rkat-config get storage.directory)" "$home/.rkat/sessions"
 	same "$(ls)" ""
+}
+
+# The examples of a page that need no network: between .Bd and .Ed, in their order.
+examples_of() {
+	awk '/^\.Sh EXAMPLES/ { on = 1; next } /^\.Sh/ { on = 0 }
+	    on && /^\.Bd/ { code = 1; next } /^\.Ed/ { code = 0 }
+	    on && code' "$TOP/man/$1" | sed 's/\\e/\\/g; s/\\&//g'
+}
+
+@test "the examples of rkat-session(1) run as they stand" {
+	sim echo
+	printf 'one\ntwo\n' >jobs.txt
+	printf '#!/bin/sh\nshift\nexec "$@"\n' >"$T/ssh"
+	chmod +x "$T/ssh"
+	examples_of rkat-session.1 | sed 's/events --follow/events/; s/ --keep-id//; s/^rkat-turn \(.*\) &$/rkat-turn \1 >turn/' >s
+	PATH=$T:$PATH timeout 60 bash -e -o pipefail s >out
+	has "$(cat out)" "You said: Summarize the tests that failed"
+	has "$(cat out)" '"result":"You said: two"'
+	same "$(tail -1 out)" "$(rkat-session list --json | jq -r '.[].session_id' | grep -F "$(tail -1 out)")"
+}
+
+@test "the examples of rkat-config(1) run as they stand" {
+	examples_of rkat-config.1 >s
+	EDITOR=true timeout 60 bash -e -o pipefail s >out
+	has "$(cat out)" gpt-5.4
+	has "$(cat out)" claude
 }

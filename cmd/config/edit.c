@@ -152,6 +152,8 @@ verb_get(struct cmd *c, int argc, char *argv[])
 	if (argc - optind > 1 || (generation && optind < argc))
 		return cmd_usage(c);
 	c->json = *format == 'j';
+	if (optind < argc && !*argv[optind])
+		return err_set(&c->e, E_INVALID_PARAMS, "the key is empty");
 	if (cmd_config(c, &config) < 0)
 		return -1;
 	rc = 0;

@@ -4,6 +4,7 @@
 
 #include "base/fs.h"
 #include "base/jput.h"
+#include "base/option.h"
 #include "session/session.h"
 #include "store/inputs.h"
 #include "store/lock.h"
@@ -69,6 +70,9 @@ VERB(verb_context)
 		}
 	if (argc - optind != 2)
 		return cmd_usage(c);
+	if ((source && option_utf8("--source", source, &c->e) < 0) ||
+	    (key && option_utf8("--key", key, &c->e) < 0))
+		return -1;
 	if (cmd_resolve(c, argv[optind], id) == 0 &&
 	    read_text(c, argv[optind + 1], &text) == 0) {
 		if (utf8_valid(buf_str(&text), text.n) &&
@@ -237,6 +241,9 @@ parse_input(struct cmd *c, int argc, char *argv[], struct said *s)
 	if (strcmp(s->mode, "queue") && strcmp(s->mode, "steer"))
 		return err_set(&c->e, E_INVALID_PARAMS,
 		    "--mode: want queue or steer, not '%.40s'", s->mode);
+	if (option_utf8("--source", s->source, &c->e) < 0 ||
+	    (s->key && option_utf8("--key", s->key, &c->e) < 0))
+		return -1;
 	if (s->key && (!*s->key || s->lines))
 		return err_set(&c->e, E_INVALID_PARAMS, *s->key ?
 		    "--key: not with --lines: a key names one input" :

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ on_event(void *arg, const char *line, size_t n, struct jtext payload)
 
 	(void)line;
 	(void)n;
+	if (p->t.out.error == EPIPE)
+		return;		/* the reader went away: not a word */
 	render_event(&p->render, "primary", payload);
 }
 
