@@ -152,7 +152,7 @@ encode_takes_temperature(const struct model_target *t)
 	if (t->provider == PROVIDER_OPENAI ||
 	    t->provider == PROVIDER_SELF_HOSTED)
 		return t->profile.temperature;
-	return true;
+	return !t->profile.known || t->profile.temperature;
 }
 
 bool

@@ -412,7 +412,7 @@ encode_anthropic(struct encode *en)
 {
 	const struct model_request *rq = en->rq;
 	struct buf *b = en->b;
-	bool thinks;
+	bool fixed;	/* how tokens are drawn is not ours to say */
 
 	jput_kcstr(b, "model", rq->target->wire_id);
 	jput_ki64(b, "max_tokens", rq->max_tokens);
@@ -420,11 +420,11 @@ encode_anthropic(struct encode *en)
 	put_system(en);
 	put_messages(en);
 	put_tools(en);
-	thinks = put_thinking(en);
-	/* With thinking the API takes no other temperature than 1 and no top_k. */
-	if (!isnan(rq->temperature) && !(thinks && rq->temperature != 1))
+	/* With thinking, and with newer models, the API takes no other temperature than 1 and no top_k. */
+	fixed = put_thinking(en) || !encode_takes_temperature(rq->target);
+	if (!isnan(rq->temperature) && !(fixed && rq->temperature != 1))
 		jput_kf64(b, "temperature", rq->temperature);
-	if (!thinks)
+	if (!fixed)
 		put_top_k(en);
 	if (put_output_config(en) < 0)
 		return -1;

@@ -182,7 +182,8 @@ put_generation(struct encode *en)
 	jput_key(b, "generationConfig");
 	jput_open(b, '{');
 	jput_ki64(b, "maxOutputTokens", en->rq->max_tokens);
-	if (!isnan(en->rq->temperature))
+	if (!isnan(en->rq->temperature) &&
+	    encode_takes_temperature(en->rq->target))
 		jput_kf64(b, "temperature", en->rq->temperature);
 	encode_copy(en, "top_k", "topK");
 	encode_copy(en, "top_p", "topP");

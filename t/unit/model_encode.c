@@ -22,6 +22,7 @@ target(enum wire wire)
 	case WIRE_ANTHROPIC:
 		t.provider = PROVIDER_ANTHROPIC;
 		t.wire_id = (char *)"claude-opus-4-6";
+		t.profile.temperature = true;
 		break;
 	case WIRE_RESPONSES:
 		t.provider = PROVIDER_OPENAI;
@@ -36,6 +37,7 @@ target(enum wire wire)
 	case WIRE_GEMINI:
 		t.provider = PROVIDER_GEMINI;
 		t.wire_id = (char *)"gemini-3-flash-preview";
+		t.profile.temperature = true;
 		break;
 	}
 	return t;
@@ -558,6 +560,15 @@ TEST(temperature_and_reasoning_go_by_the_model)
 	body_lacks(&r.rq, "reasoning");
 	r.t.wire_id = (char *)"gpt-4.1";
 	body_has(&r.rq, "\"temperature\":0.3");
+	rig(&r, WIRE_ANTHROPIC, m);
+	r.rq.temperature = 0.3;
+	r.rq.params = json_text("{\"top_k\":3}");
+	r.t.profile.known = true;
+	r.t.profile.temperature = false;
+	body_lacks(&r.rq, "temperature");
+	body_lacks(&r.rq, "top_k");
+	r.t.profile.temperature = true;
+	body_has(&r.rq, "\"temperature\":0.3,\"top_k\":3");
 }
 
 TEST(chat_reasoning_params_need_the_capability)
