@@ -8,6 +8,7 @@
 #include "base/toml.h"
 #include "base/util.h"
 #include "config/config.h"
+#include "model/capabilities.h"
 #include "model/catalog.h"
 
 /* models, capabilities, init: cli sheet 8.7, 8.8, 8.10. */
@@ -88,70 +89,9 @@ done:
 
 /* ---- capabilities ---- */
 
-static const struct capability {
-	const char *id, *description;
-	const char *policy;	/* the config key that switches it, or NULL */
-	const char *missing;	/* what this build has not, or NULL */
-} capabilities[] = {
-	{ "sessions", "Durable sessions: create, resume, list, archive",
-	    NULL, NULL },
-	{ "streaming", "Answers and events while they happen", NULL, NULL },
-	{ "structured_output", "Answers checked against a JSON Schema", NULL,
-	    NULL },
-	{ "hooks", "Programs and HTTP end points that watch or guard a run",
-	    NULL, NULL },
-	{ "builtins", "The builtin tools", "tools.builtins_enabled", NULL },
-	{ "shell", "The shell tool", "tools.shell_enabled", NULL },
-	{ "comms", "Signed messages between agents", NULL, "comms" },
-	{ "memory_store", "Semantic memory", NULL, "memory" },
-	{ "session_store", "Sessions kept in SQLite", NULL, NULL },
-	{ "session_compaction", "Summaries of long transcripts", NULL, NULL },
-	{ "skills", "Skill documents for agents", NULL, "skills" },
-	{ "mcp_live", "Tools of MCP servers", NULL, "mcp" },
-};
-
-/* {"<tag>":{"<name>":"<value>"}} as the status. */
-static void
-put_status(struct buf *b, const char *tag, const char *name,
-    const char *value)
-{
-	jput_key(b, "status");
-	jput_open(b, '{');
-	jput_key(b, tag);
-	jput_open(b, '{');
-	jput_kcstr(b, name, value);
-	jput_close(b, '}');
-	jput_close(b, '}');
-}
-
-static void
-put_capability(struct buf *b, const struct capability *k,
-    const struct config *config)
-{
-	char *path = k->policy ? xstrdup(k->policy) : NULL, *text;
-
-	jput_open(b, '{');
-	jput_kcstr(b, "id", k->id);
-	jput_kcstr(b, "description", k->description);
-	if (path)
-		*strchr(path, '.') = '/';
-	if (k->missing) {
-		put_status(b, "NotCompiled", "feature", k->missing);
-	} else if (path && !config_bool(config, path, false)) {
-		text = xasprintf("%s = false", k->policy);
-		put_status(b, "DisabledByPolicy", "description", text);
-		free(text);
-	} else {
-		jput_kcstr(b, "status", "Available");
-	}
-	jput_close(b, '}');
-	free(path);
-}
-
 int
 verb_capabilities(struct cmd *c, int argc, char *argv[])
 {
-	static const char version[] = "{\"major\":0,\"minor\":5,\"patch\":2}";
 	struct config config;
 	struct buf b = BUF_INIT;
 	int rc = cmd_json_only(c, argc, argv);
@@ -160,14 +100,7 @@ verb_capabilities(struct cmd *c, int argc, char *argv[])
 		return rc;
 	if (cmd_config(c, &config) < 0)
 		return -1;
-	jput_open(&b, '{');
-	jput_kraw(&b, "contract_version", version, sizeof version - 1);
-	jput_key(&b, "capabilities");
-	jput_open(&b, '[');
-	for (size_t i = 0; i < COUNT(capabilities); i++)
-		put_capability(&b, &capabilities[i], &config);
-	jput_close(&b, ']');
-	jput_close(&b, '}');
+	capabilities_emit(&config, &b);
 	rc = cmd_pretty(c, &b);
 	config_free(&config);
 	buf_free(&b);

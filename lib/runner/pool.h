@@ -1,0 +1,60 @@
+#ifndef RUNNER_POOL_H
+#define RUNNER_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/json.h"
+
+struct event_base;
+
+/*
+ * Processes that run turns: rkat-turn --worker (rkat-worker(5)), started on demand up
+ * to a limit, used again, replaced after some turns.  Jobs of one session run one after
+ * the other, in the order in which they came; jobs of others run beside them.  A worker
+ * that dies takes its one job with it.
+ */
+struct pool;
+struct job;
+
+struct pool_opts {
+	struct event_base *base;
+	char *const *argv;	/* of a worker; must outlive the pool */
+	size_t max;		/* workers */
+	unsigned recycle;	/* jobs of one worker */
+};
+
+/* What happens to a job; callbacks may start other jobs. */
+struct job_hooks {
+	/* An event's line as it stands in the event log, without newline; may be NULL. */
+	void (*event)(void *arg, const char *line, size_t n);
+	/*
+	 * The end.  answer is the worker's (it has "result" or "error"); without one *e says
+	 * why there is none.
+	 */
+	void (*done)(void *arg, struct jtext answer, const struct err *e);
+	void *arg;
+};
+
+struct pool *pool_new(const struct pool_opts *o);
+/* Ends all workers, and with them what they run; nobody is told. */
+void pool_free(struct pool *p);
+
+/*
+ * Ask for something: members is the request's object without its id.  session is whose
+ * turn it is ("": nobody's).  The job lives until its done was called, which is never
+ * before pool_run returns.
+ */
+struct job *pool_run(struct pool *p, const char *session, struct jtext members,
+    const struct job_hooks *hooks);
+bool job_running(const struct job *j);	/* else it still waits */
+/* Forget a job that waits; its done is not called. */
+void job_drop(struct job *j);
+
+/* End the run of this session that is under way, if there is one. */
+bool pool_interrupt(struct pool *p, const char *session);
+void pool_interrupt_all(struct pool *p);
+bool pool_has(const struct pool *p, const char *session);	/* waiting or running */
+
+#endif

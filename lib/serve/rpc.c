@@ -1,0 +1,373 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "base/jput.h"
+#include "runner/wire.h"
+#include "serve/rpc_impl.h"
+#include "store/db.h"
+
+/* Lines, dispatch and answers: rpc sheet sections 2 to 4. */
+
+#define LINE_LIMIT ((size_t)32 << 20)	/* bytes of a request */
+#define BACKLOG ((size_t)1 << 20)	/* unread answers: then nothing is read */
+#define CALLS_MAX 1024			/* turns of a client, waiting ones included */
+#define CLIENTS_MAX 256
+#define END_GRACE_MS 3000		/* for turns, at the end of the input */
+#define LAST_MS 1000			/* and for them to be interrupted */
+
+#define PARSE_ERROR (-32700)
+#define METHOD_NOT_FOUND (-32601)
+#define INVALID_PARAMS (-32602)
+
+/* In the order of the contract's catalogue (sheet section 5). */
+static const struct method {
+	const char *name;
+	int (*run)(struct req *r, struct buf *out, struct err *e);
+	bool params;		/* cannot do without */
+} methods[] = {
+	{ "initialize", rpc_initialize, false },
+	{ "session/create", rpc_session_create, true },
+	{ "session/list", rpc_session_list, false },
+	{ "session/read", rpc_session_read, true },
+	{ "session/history", rpc_session_history, true },
+	{ "blob/get", rpc_blob_get, true },
+	{ "session/archive", rpc_session_archive, true },
+	{ "session/external_event", rpc_session_external_event, true },
+	{ "session/inject_context", rpc_session_inject_context, true },
+	{ "session/stream_open", rpc_session_stream_open, true },
+	{ "session/stream_close", rpc_session_stream_close, true },
+	{ "turn/start", rpc_turn_start, true },
+	{ "turn/interrupt", rpc_turn_interrupt, true },
+	{ "config/get", rpc_config_get, false },
+	{ "config/set", rpc_config_set, true },
+	{ "config/patch", rpc_config_patch, true },
+	{ "capabilities/get", rpc_capabilities_get, false },
+	{ "models/catalog", rpc_models_catalog, false },
+};
+
+void
+rpc_methods(struct buf *b)
+{
+	jput_cstr(b, "initialized");
+	for (size_t i = 0; i < COUNT(methods); i++)
+		jput_cstr(b, methods[i].name);
+}
+
+/* ---- answers ---- */
+
+static void
+put_head(struct buf *b, const char *id)
+{
+	jput_open(b, '{');
+	jput_kcstr(b, "jsonrpc", "2.0");
+	jput_kraw(b, "id", id, id ? strlen(id) : 0);
+}
+
+static void
+put_line(struct conn *c, struct buf *b)
+{
+	jput_close(b, '}');
+	buf_putc(b, '\n');
+	wire_put(c->wire, b->p, b->n);
+	buf_free(b);
+}
+
+void
+rpc_answer(struct conn *c, const char *id, const char *p, size_t n)
+{
+	struct buf b = BUF_INIT;
+
+	put_head(&b, id);
+	jput_kraw(&b, "result", p, n);
+	put_line(c, &b);
+}
+
+static void
+fail(struct conn *c, const char *id, int code, const char *message,
+    const struct buf *data)
+{
+	struct buf b = BUF_INIT;
+
+	put_head(&b, id);
+	jput_key(&b, "error");
+	jput_open(&b, '{');
+	jput_ki64(&b, "code", code);
+	jput_kcstr(&b, "message", message);
+	if (data && data->n)
+		jput_kraw(&b, "data", data->p, data->n);
+	jput_close(&b, '}');
+	put_line(c, &b);
+}
+
+void
+rpc_fail(struct conn *c, const char *id, const struct err *e,
+    const struct buf *data)
+{
+	fail(c, id, err_info(e->code)->rpc, e->text, data);
+}
+
+static void
+parse_error(struct conn *c, const char *why)
+{
+	char *text = xasprintf("Parse error: %s", why);
+
+	fail(c, NULL, PARSE_ERROR, text, NULL);
+	free(text);
+}
+
+/* ---- requests ---- */
+
+static void
+run(struct conn *c, const struct method *m, struct jtext id,
+    struct jtext params)
+{
+	struct req r = { .s = c->s, .c = c, .id = id, .params = params };
+	struct buf out = BUF_INIT;
+	struct err e = ERR_NONE;
+	char *text = xstrndup(id.p, id.n);
+	int rc;
+
+	if (m->params && !params.p)
+		fail(c, text, INVALID_PARAMS, "Missing params", NULL);
+	else if (params.p && !json_is(params, '{'))
+		fail(c, text, INVALID_PARAMS,
+		    "Invalid params: expected an object", NULL);
+	else if (c->n_calls >= CALLS_MAX)
+		fail(c, text, err_info(E_INTERNAL_ERROR)->rpc,
+		    "too many requests wait for their turn", NULL);
+	else if ((rc = m->run(&r, &out, &e)) == 0)
+		rpc_answer(c, text, buf_str(&out), out.n);
+	else if (rc < 0)
+		rpc_fail(c, text, &e, NULL);
+	buf_free(&out);
+	free(text);
+}
+
+static void
+request(struct conn *c, const char *name, struct jtext id, struct jtext params)
+{
+	char *raw, *text;
+
+	for (size_t i = 0; i < COUNT(methods); i++)
+		if (!strcmp(methods[i].name, name)) {
+			run(c, &methods[i], id, params);
+			return;
+		}
+	raw = xstrndup(id.p, id.n);
+	text = xasprintf("Method not found: %.200s", name);
+	fail(c, raw, METHOD_NOT_FOUND, text, NULL);
+	free(text);
+	free(raw);
+}
+
+/* A browser that was told to post to us: its body must not be taken for requests. */
+static bool
+is_http(const char *p, size_t n)
+{
+	return n > 9 && (!memcmp(p + n - 9, " HTTP/1.1", 9) ||
+	    !memcmp(p + n - 9, " HTTP/1.0", 9));
+}
+
+static void conn_free(struct conn *c);
+
+static void
+on_line(void *arg, const char *p, size_t n)
+{
+	struct conn *c = arg;
+	struct jtext v, id, method, params;
+	struct err e = ERR_NONE;
+	int64_t number;
+	char *name;
+
+	if (c->kind == RPC_SOCKET && is_http(p, n)) {
+		conn_free(c);
+		return;
+	}
+	if (json_parse(p, n, &v, &e) < 0) {
+		parse_error(c, e.text);
+		return;
+	}
+	id = param_get(v, "id");
+	method = json_get(v, "method");
+	params = param_get(v, "params");
+	if (!json_is(v, '{'))
+		parse_error(c, json_is(v, '[') ? "batches are not supported" :
+		    "expected an object");
+	else if (!json_is(json_get(v, "jsonrpc"), '"'))
+		parse_error(c, "missing field `jsonrpc`");
+	else if (method.p && !json_is(method, '"'))
+		parse_error(c, "`method` is not a string");
+	else if (method.p && id.p && !json_is(id, '"') &&
+	    !json_i64(id, &number))
+		parse_error(c, "`id` is neither a string nor a whole number");
+	else if (method.p && id.p) {
+		name = json_str(method, NULL);
+		request(c, name, id, params);
+		free(name);
+	} else if (method.p && json_str_is(method, "cancel"))
+		rpc_cancel(c, json_get(params, "request_id"));
+	/* Other notifications, and answers to nothing: no reply. */
+}
+
+static void
+on_too_long(void *arg)
+{
+	struct conn *c = arg;
+	char *text = xasprintf("a line of more than %zu MiB", LINE_LIMIT >> 20);
+
+	parse_error(c, text);
+	free(text);
+}
+
+/* ---- clients ---- */
+
+static void
+conn_free(struct conn *c)
+{
+	TAILQ_REMOVE(&c->s->conns, c, link);
+	rpc_abandon(c);
+	rpc_streams_drop(c->s, c);
+	wire_free(c->wire);
+	free(c);
+}
+
+static void
+on_ended(void *arg, bool broken)
+{
+	struct conn *c = arg;
+	struct rpc *s = c->s;
+
+	c->eof = true;
+	if (c->kind == RPC_STDIO) {
+		s->broken |= broken;
+		rpc_drain(s, broken ? 0 : END_GRACE_MS);
+	} else if (broken) {
+		conn_free(c);
+	}
+	rpc_settle(s);
+}
+
+static void
+on_flushed(void *arg)
+{
+	struct conn *c = arg;
+
+	rpc_settle(c->s);
+}
+
+void
+rpc_settle(struct rpc *s)
+{
+	struct conn *c, *next;
+	bool idle = TAILQ_EMPTY(&s->calls);
+
+	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (wire_backlog(c->wire))
+			idle = false;
+		else if (c->eof && !c->n_calls && c->kind == RPC_SOCKET)
+			conn_free(c);
+	}
+	if (s->draining && idle)
+		event_base_loopbreak(s->o.base);
+}
+
+void
+rpc_connect(struct rpc *s, int in, int out, enum rpc_client kind)
+{
+	struct conn *other, *c = xcalloc(1, sizeof *c);
+	size_t n = 0;
+	const struct wire_hooks hooks = { .line = on_line,
+	    .too_long = on_too_long, .ended = on_ended,
+	    .flushed = on_flushed, .arg = c };
+
+	TAILQ_FOREACH(other, &s->conns, link)
+		n++;
+	c->s = s;
+	c->kind = kind;
+	c->wire = wire_new(s->o.base, in, out, LINE_LIMIT, BACKLOG, &hooks);
+	TAILQ_INSERT_TAIL(&s->conns, c, link);
+	if (n < CLIENTS_MAX)
+		return;
+	fail(c, NULL, err_info(E_INTERNAL_ERROR)->rpc,
+	    "too many clients are connected", NULL);
+	wire_stop(c->wire);
+	c->eof = true;
+}
+
+/* ---- the server ---- */
+
+static void
+set_timer(struct rpc *s, int ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	event_add(s->timer, &tv);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct rpc *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->interrupted) {
+		event_base_loopbreak(s->o.base);
+		return;
+	}
+	s->interrupted = true;
+	set_timer(s, LAST_MS);
+	rpc_stop_turns(s);
+	rpc_settle(s);
+}
+
+void
+rpc_drain(struct rpc *s, int grace_ms)
+{
+	struct conn *c;
+
+	s->draining = true;
+	TAILQ_FOREACH(c, &s->conns, link)
+		wire_stop(c->wire);
+	if (!s->interrupted)
+		set_timer(s, grace_ms);
+}
+
+bool
+rpc_broken(const struct rpc *s)
+{
+	return s->broken;
+}
+
+struct rpc *
+rpc_new(const struct rpc_opts *o)
+{
+	struct rpc *s = xcalloc(1, sizeof *s);
+
+	s->o = *o;
+	s->realm = db_realm(o->db);
+	s->closed = xcalloc(CLOSED_MAX, sizeof *s->closed);
+	s->timer = evtimer_new(o->base, on_timer, s);
+	TAILQ_INIT(&s->conns);
+	TAILQ_INIT(&s->calls);
+	TAILQ_INIT(&s->streams);
+	return s;
+}
+
+void
+rpc_free(struct rpc *s)
+{
+	struct conn *c;
+
+	if (!s)
+		return;
+	while ((c = TAILQ_FIRST(&s->conns)))
+		conn_free(c);
+	rpc_forget_calls(s);
+	event_free(s->timer);
+	free(s->closed);
+	free(s);
+}

@@ -1,0 +1,41 @@
+#ifndef SERVE_RPC_H
+#define SERVE_RPC_H
+
+#include <stdbool.h>
+
+struct event_base;
+struct db;
+struct pool;
+
+/*
+ * JSON-RPC 2.0 as lines (contract rpc sheet): any number of clients, one realm.  Turns
+ * are the pool's; what is asked of the store is answered at once.
+ */
+struct rpc;
+
+/* All are borrowed. */
+struct rpc_opts {
+	struct event_base *base;
+	struct db *db;
+	struct pool *pool;
+};
+
+struct rpc *rpc_new(const struct rpc_opts *o);
+/* The jobs that are left must not run any more: pool_free comes next. */
+void rpc_free(struct rpc *s);
+
+enum rpc_client {
+	RPC_STDIO,	/* the server ends with it */
+	RPC_SOCKET
+};
+/* Serve a client on these descriptors, which must not block; takes them. */
+void rpc_connect(struct rpc *s, int in, int out, enum rpc_client kind);
+/*
+ * Read no more, answer what was read, then leave the event loop.  Turns that run longer
+ * than grace_ms are interrupted; after another second it leaves anyway.
+ */
+void rpc_drain(struct rpc *s, int grace_ms);
+/* Did the reader of a RPC_STDIO client go away? */
+bool rpc_broken(const struct rpc *s);
+
+#endif

@@ -1,0 +1,125 @@
+#ifndef SERVE_RPC_IMPL_H
+#define SERVE_RPC_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/util.h"
+#include "serve/rpc.h"
+#include "store/realm.h"
+#include "store/sessions.h"
+
+struct event;
+struct job;
+struct wire;
+
+/* What the rpc_*.c files share. */
+
+#define CLOSED_MAX 1024		/* streams that are remembered after their end */
+
+struct rpc {
+	struct rpc_opts o;
+	const struct realm *realm;
+	TAILQ_HEAD(rpc_conns, conn) conns;
+	TAILQ_HEAD(rpc_calls, call) calls;
+	TAILQ_HEAD(rpc_streams, stream) streams;
+	char (*closed)[UUID_LEN + 1];	/* a ring of CLOSED_MAX stream ids */
+	size_t next_closed;
+	struct event *timer;		/* of the drain */
+	bool draining, interrupted, broken;
+};
+
+struct conn {
+	TAILQ_ENTRY(conn) link;
+	struct rpc *s;
+	struct wire *wire;
+	enum rpc_client kind;
+	size_t n_calls;			/* under way */
+	bool eof;
+};
+
+/* One request. */
+struct req {
+	struct rpc *s;
+	struct conn *c;
+	struct jtext id;		/* as it came */
+	struct jtext params;		/* an object, or absent */
+};
+
+/* A method: 0 and its result, -1 and *e, or LATER: its answer comes by itself. */
+#define LATER 1
+#define METHOD(name) int name(struct req *r, struct buf *out, struct err *e)
+METHOD(rpc_initialize);
+METHOD(rpc_session_create);
+METHOD(rpc_session_list);
+METHOD(rpc_session_read);
+METHOD(rpc_session_history);
+METHOD(rpc_blob_get);
+METHOD(rpc_session_archive);
+METHOD(rpc_session_external_event);
+METHOD(rpc_session_inject_context);
+METHOD(rpc_session_stream_open);
+METHOD(rpc_session_stream_close);
+METHOD(rpc_turn_start);
+METHOD(rpc_turn_interrupt);
+METHOD(rpc_config_get);
+METHOD(rpc_config_set);
+METHOD(rpc_config_patch);
+METHOD(rpc_capabilities_get);
+METHOD(rpc_models_catalog);
+
+/* ---- rpc.c ---- */
+
+/* `"initialized"` and the methods that there are, as JSON strings into an open array. */
+void rpc_methods(struct buf *b);
+/* Answers; id is raw JSON, NULL for null; data (may be empty) is raw JSON. */
+void rpc_answer(struct conn *c, const char *id, const char *p, size_t n);
+void rpc_fail(struct conn *c, const char *id, const struct err *e,
+    const struct buf *data);
+/* Is everything done that a drain or a client's end waits for? */
+void rpc_settle(struct rpc *s);
+
+/* ---- rpc_params.c ---- */
+
+/* A string member: new, NULL if it is null or absent; a wrong kind is an error. */
+int param_str(struct jtext params, const char *key, char **out, struct err *e);
+int param_needed(struct jtext params, const char *key, char **out,
+    struct err *e);
+/* A whole number from 0 on; *out is left alone if it is null or absent. */
+int param_count(struct jtext params, const char *key, int64_t *out,
+    struct err *e);
+/* Null counts as absent. */
+struct jtext param_get(struct jtext params, const char *key);
+/* The session that session_id names, archived ones included if asked; free it. */
+int param_session(struct req *r, bool archived, struct session *s,
+    struct err *e);
+/* session_id and session_ref into an open object. */
+void put_session_ref(struct rpc *s, const char *session, struct buf *b);
+
+/* ---- rpc_turn.c ---- */
+
+/* `cancel`: request_id is matched by its text. */
+void rpc_cancel(struct conn *c, struct jtext request_id);
+/* A client went away: what it asked for ends. */
+void rpc_abandon(struct conn *c);
+/* The server ends: what waits is refused, what runs is interrupted. */
+void rpc_stop_turns(struct rpc *s);
+/* Free all calls; their jobs are the pool's to end. */
+void rpc_forget_calls(struct rpc *s);
+/* Let the session work on its queue; c is told of the events. */
+void rpc_wake(struct conn *c, const char *session);
+
+/* ---- rpc_stream.c ---- */
+
+/* An event of a session, as it stands in the log; c (may be NULL) asked for its run. */
+void rpc_event(struct rpc *s, struct conn *c, const char *session,
+    const char *line, size_t n);
+/* End all streams of a session; the streams of a client are dropped without a word. */
+void rpc_streams_end(struct rpc *s, const char *session);
+void rpc_streams_drop(struct rpc *s, const struct conn *c);
+
+#endif

@@ -1,0 +1,286 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jput.h"
+#include "runner/pool.h"
+#include "runner/wire.h"
+#include "serve/rpc_impl.h"
+
+/* Events on their way out: rpc sheet section 8.  Their text is copied, not parsed. */
+
+/* A reader that is so far behind gets no more deltas; its streams end. */
+#define BEHIND ((size_t)8 << 20)
+
+struct stream {
+	TAILQ_ENTRY(stream) link;
+	struct conn *conn;
+	char id[UUID_LEN + 1];
+	char session[UUID_LEN + 1];
+	int64_t sequence;
+};
+
+/* ---- notifications ---- */
+
+static void
+begin(struct buf *b, const char *method)
+{
+	jput_open(b, '{');
+	jput_kcstr(b, "jsonrpc", "2.0");
+	jput_kcstr(b, "method", method);
+	jput_key(b, "params");
+	jput_open(b, '{');
+}
+
+static void
+end(struct conn *c, struct buf *b)
+{
+	jput_close(b, '}');
+	jput_close(b, '}');
+	buf_putc(b, '\n');
+	wire_put(c->wire, b->p, b->n);
+	buf_free(b);
+}
+
+static bool
+starts(struct jtext v, const char *s)
+{
+	return v.n >= strlen(s) && !memcmp(v.p, s, strlen(s));
+}
+
+/* The payload of an envelope: its last member, as the log writes it. */
+static struct jtext
+payload_of(const char *line, size_t n)
+{
+	static const char key[] = ",\"payload\":";
+	const char *at = memmem(line, n, key, sizeof key - 1);
+
+	if (!at)
+		return JTEXT_NONE;
+	at += sizeof key - 1;
+	return json_slice(at, (size_t)(line + n - at) - 1);
+}
+
+static bool
+is_last(struct jtext payload)
+{
+	return starts(payload, "{\"type\":\"run_completed\"") ||
+	    starts(payload, "{\"type\":\"run_failed\"");
+}
+
+/* What the contract leaves out: an interrupted run just stops (8.4). */
+static bool
+is_cancelled(struct jtext payload)
+{
+	return starts(payload, "{\"type\":\"run_failed\"") &&
+	    json_str_is(json_get(payload, "code"), "REQUEST_CANCELLED");
+}
+
+/* The payload's members behind the envelope's; one that is named payload stays inside. */
+static void
+put_members(struct buf *b, struct jtext payload)
+{
+	struct jiter it;
+
+	if (!starts(payload, "{\"type\":\"hook_denied\"") &&
+	    !starts(payload, "{\"type\":\"tool_config_changed\"")) {
+		buf_putc(b, ',');
+		buf_put(b, payload.p + 1, payload.n - 2);
+		return;
+	}
+	for (it = json_iter(payload); json_next(&it); )
+		if (!json_str_is(it.key, "payload")) {
+			jput_raw(b, it.key.p, it.key.n);
+			buf_putc(b, ':');
+			buf_put(b, it.value.p, it.value.n);
+		}
+}
+
+/* Both generations of clients: the envelope, and its payload at its top level (8.1). */
+static void
+put_session_event(struct conn *c, const char *session, const char *line,
+    size_t n, struct jtext payload)
+{
+	struct buf b = BUF_INIT;
+
+	begin(&b, "session/event");
+	jput_kcstr(&b, "session_id", session);
+	jput_kraw(&b, "event", line, n - 1);
+	if (payload.n > 2)
+		put_members(&b, payload);
+	jput_close(&b, '}');
+	end(c, &b);
+}
+
+/* ---- streams ---- */
+
+static void
+stream_free(struct rpc *s, struct stream *t)
+{
+	memcpy(s->closed[s->next_closed], t->id, sizeof t->id);
+	s->next_closed = (s->next_closed + 1) % CLOSED_MAX;
+	TAILQ_REMOVE(&s->streams, t, link);
+	free(t);
+}
+
+static void
+stream_end(struct rpc *s, struct stream *t, const char *outcome,
+    const char *error)
+{
+	struct buf b = BUF_INIT;
+
+	begin(&b, "session/stream_end");
+	jput_kcstr(&b, "stream_id", t->id);
+	jput_kcstr(&b, "session_id", t->session);
+	jput_kbool(&b, "ended", true);
+	jput_kcstr(&b, "outcome", outcome);
+	if (error)
+		jput_kraw(&b, "error", error, strlen(error));
+	end(t->conn, &b);
+	stream_free(s, t);
+}
+
+static void
+stream_event(struct rpc *s, struct stream *t, const char *line, size_t n)
+{
+	static const char overflow[] = "{\"code\":\"stream_queue_overflow\","
+	    "\"message\":\"transport stream notification queue overflow\"}";
+	struct buf b = BUF_INIT;
+
+	if (wire_backlog(t->conn->wire) > BEHIND) {
+		stream_end(s, t, "terminal_error", overflow);
+		return;
+	}
+	begin(&b, "session/stream_event");
+	jput_kcstr(&b, "stream_id", t->id);
+	jput_ki64(&b, "sequence", ++t->sequence);
+	jput_kcstr(&b, "session_id", t->session);
+	jput_kraw(&b, "event", line, n);
+	end(t->conn, &b);
+}
+
+void
+rpc_event(struct rpc *s, struct conn *c, const char *session,
+    const char *line, size_t n)
+{
+	struct jtext payload = payload_of(line, n);
+	struct stream *t, *next;
+
+	if (is_cancelled(payload))
+		return;
+	if (c && (wire_backlog(c->wire) <= BEHIND || is_last(payload)))
+		put_session_event(c, session, line, n, payload);
+	for (t = TAILQ_FIRST(&s->streams); t; t = next) {
+		next = TAILQ_NEXT(t, link);
+		if (!strcmp(t->session, session))
+			stream_event(s, t, line, n);
+	}
+}
+
+void
+rpc_streams_end(struct rpc *s, const char *session)
+{
+	struct stream *t, *next;
+
+	for (t = TAILQ_FIRST(&s->streams); t; t = next) {
+		next = TAILQ_NEXT(t, link);
+		if (!strcmp(t->session, session))
+			stream_end(s, t, "remote_end", NULL);
+	}
+}
+
+void
+rpc_streams_drop(struct rpc *s, const struct conn *c)
+{
+	struct stream *t, *next;
+
+	for (t = TAILQ_FIRST(&s->streams); t; t = next) {
+		next = TAILQ_NEXT(t, link);
+		if (t->conn == c)
+			stream_free(s, t);
+	}
+}
+
+/* ---- methods: 8.5 ---- */
+
+static void
+uuid_v4(char out[UUID_LEN + 1])
+{
+	unsigned char b[16];
+	char *p = out;
+
+	random_bytes(b, sizeof b);
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	for (size_t i = 0; i < sizeof b; i++)
+		p += sprintf(p, i == 4 || i == 6 || i == 8 || i == 10 ?
+		    "-%02x" : "%02x", b[i]);
+}
+
+METHOD(rpc_session_stream_open)
+{
+	struct session row = { .id = "" };
+	struct stream *t;
+	bool live;
+
+	if (param_session(r, false, &row, e) < 0)
+		return -1;
+	live = row.total_messages || pool_has(r->s->o.pool, row.id);
+	if (!live)
+		err_set(e, E_INVALID_PARAMS, "Failed to subscribe to session "
+		    "events: stream not found: session %s", row.id);
+	else {
+		t = xcalloc(1, sizeof *t);
+		t->conn = r->c;
+		uuid_v4(t->id);
+		memcpy(t->session, row.id, sizeof t->session);
+		TAILQ_INSERT_TAIL(&r->s->streams, t, link);
+		jput_open(out, '{');
+		jput_kcstr(out, "stream_id", t->id);
+		jput_kcstr(out, "session_id", t->session);
+		jput_kbool(out, "opened", true);
+		jput_close(out, '}');
+	}
+	session_free(&row);
+	return live ? 0 : -1;
+}
+
+/* Was there such a stream?  Forgotten once asked. */
+static bool
+forget(struct rpc *s, const char *id)
+{
+	for (size_t i = 0; i < CLOSED_MAX; i++)
+		if (!strcmp(s->closed[i], id)) {
+			*s->closed[i] = '\0';
+			return true;
+		}
+	return false;
+}
+
+METHOD(rpc_session_stream_close)
+{
+	struct stream *t;
+	bool already;
+	char *id;
+
+	if (param_needed(r->params, "stream_id", &id, e) < 0)
+		return -1;
+	if (!uuid_valid(id)) {
+		err_set(e, E_INVALID_PARAMS, "Invalid stream_id: %.120s", id);
+		free(id);
+		return -1;
+	}
+	TAILQ_FOREACH(t, &r->s->streams, link)
+		if (t->conn == r->c && !strcmp(t->id, id))
+			break;
+	already = !t && forget(r->s, id);
+	if (t)
+		stream_end(r->s, t, "explicit_close", NULL);
+	jput_open(out, '{');
+	jput_kcstr(out, "stream_id", id);
+	jput_kbool(out, "closed", true);
+	jput_kbool(out, "already_closed", already);
+	jput_close(out, '}');
+	free(id);
+	return 0;
+}
