@@ -307,7 +307,7 @@ idle_worker(struct pool *p, const char *session)
 {
 	struct worker *w, *any = NULL;
 
-	TAILQ_FOREACH(w, &p->workers, link) {
+	for (w = TAILQ_FIRST(&p->workers); w; w = TAILQ_NEXT(w, link)) {
 		if (w->job || w->retired)
 			continue;
 		if (!strcmp(w->last, session))
@@ -324,7 +324,7 @@ runs(const struct pool *p, const char *session)
 	const struct worker *w;
 
 	if (*session)
-		TAILQ_FOREACH(w, &p->workers, link)
+		for (w = TAILQ_FIRST(&p->workers); w; w = TAILQ_NEXT(w, link))
 			if (w->job && !strcmp(w->job->session, session))
 				return w;
 	return NULL;
@@ -402,7 +402,7 @@ pool_interrupt(struct pool *p, const char *session)
 {
 	struct worker *w;
 
-	TAILQ_FOREACH(w, &p->workers, link)
+	for (w = TAILQ_FIRST(&p->workers); w; w = TAILQ_NEXT(w, link))
 		if (w->job && !strcmp(w->job->session, session)) {
 			interrupt(w);
 			return true;
@@ -415,8 +415,9 @@ pool_interrupt_all(struct pool *p)
 {
 	struct worker *w;
 
-	TAILQ_FOREACH(w, &p->workers, link)
+	for (w = TAILQ_FIRST(&p->workers); w; w = TAILQ_NEXT(w, link)) {
 		interrupt(w);
+	}
 }
 
 bool
@@ -424,7 +425,7 @@ pool_has(const struct pool *p, const char *session)
 {
 	const struct job *j;
 
-	TAILQ_FOREACH(j, &p->queue, link)
+	for (j = TAILQ_FIRST(&p->queue); j; j = TAILQ_NEXT(j, link))
 		if (!strcmp(j->session, session))
 			return true;
 	return runs(p, session) != NULL;
@@ -454,8 +455,9 @@ pool_free(struct pool *p)
 	if (!p)
 		return;
 	/* All are told before any is waited for. */
-	TAILQ_FOREACH(w, &p->workers, link)
+	for (w = TAILQ_FIRST(&p->workers); w; w = TAILQ_NEXT(w, link)) {
 		proc_kill(w->pid, SIGTERM);
+	}
 	while ((w = TAILQ_FIRST(&p->workers))) {
 		proc_end(w->pid, END_MS);
 		if (w->job)

@@ -283,8 +283,9 @@ rpc_connect(struct rpc *s, int in, int out, enum rpc_client kind)
 	    .too_long = on_too_long, .ended = on_ended,
 	    .flushed = on_flushed, .arg = c };
 
-	TAILQ_FOREACH(other, &s->conns, link)
+	for (other = TAILQ_FIRST(&s->conns); other; other = TAILQ_NEXT(other, link)) {
 		n++;
+	}
 	c->s = s;
 	c->kind = kind;
 	c->wire = wire_new(s->o.base, in, out, LINE_LIMIT, BACKLOG, &hooks);
@@ -330,8 +331,9 @@ rpc_drain(struct rpc *s, int grace_ms)
 	struct conn *c;
 
 	s->draining = true;
-	TAILQ_FOREACH(c, &s->conns, link)
+	for (c = TAILQ_FIRST(&s->conns); c; c = TAILQ_NEXT(c, link)) {
 		wire_stop(c->wire);
+	}
 	if (!s->interrupted)
 		set_timer(s, grace_ms);
 }

@@ -257,6 +257,18 @@ forget(struct rpc *s, const char *id)
 	return false;
 }
 
+static struct stream *
+find(struct rpc *s, const struct conn *c, const char *id)
+{
+	struct stream *t;
+
+	for (t = TAILQ_FIRST(&s->streams); t; t = TAILQ_NEXT(t, link)) {
+		if (t->conn == c && !strcmp(t->id, id))
+			return t;
+	}
+	return NULL;
+}
+
 METHOD(rpc_session_stream_close)
 {
 	struct stream *t;
@@ -270,9 +282,7 @@ METHOD(rpc_session_stream_close)
 		free(id);
 		return -1;
 	}
-	TAILQ_FOREACH(t, &r->s->streams, link)
-		if (t->conn == r->c && !strcmp(t->id, id))
-			break;
+	t = find(r->s, r->c, id);
 	already = !t && forget(r->s, id);
 	if (t)
 		stream_end(r->s, t, "explicit_close", NULL);

@@ -602,15 +602,24 @@ withdraw(struct call *k, const char *why)
 	call_free(k);
 }
 
-void
-rpc_cancel(struct conn *c, struct jtext id)
+static struct call *
+find(struct conn *c, struct jtext id)
 {
 	struct call *k;
 
-	TAILQ_FOREACH(k, &c->s->calls, link)
+	for (k = TAILQ_FIRST(&c->s->calls); k; k = TAILQ_NEXT(k, link)) {
 		if (k->conn == c && k->id && !k->deferred &&
 		    strlen(k->id) == id.n && !memcmp(k->id, id.p, id.n))
-			break;
+			return k;
+	}
+	return NULL;
+}
+
+void
+rpc_cancel(struct conn *c, struct jtext id)
+{
+	struct call *k = find(c, id);
+
 	if (!k)
 		return;
 	if (!job_running(k->job)) {
