@@ -42,7 +42,13 @@ local_setup() {
 # server: a real rkat-rpc with the model server of this test.
 server() {
 	command -v rkat-rpc >/dev/null || skip "needs rkat-rpc"
-	unset MEERKAT_BIN_PATH
+	unset MEERKAT_BIN_PATH RKAT_REALM
+}
+
+# offers METHOD: rkat-rpc knows it, listed or not.
+offers() {
+	printf '{"jsonrpc":"2.0","id":1,"method":"%s"}\n' "$1" | rkat-rpc >"$T/offer"
+	! grep -q -e -32601 "$T/offer"
 }
 
 @test "the package needs nothing at run time and publishes nothing but what it is" {
@@ -57,7 +63,7 @@ server() {
 }
 
 @test "the TypeScript client holds against a server that behaves and one that does not" {
-	run node --test "$APP/test/client.test.js"
+	run node --test "$APP/test/client.test.js" "$APP/test/stubborn.test.js"
 	echo "$output"
 	[ "$status" -eq 0 ]
 }
@@ -70,11 +76,21 @@ server() {
 	[ "$status" -eq 0 ]
 }
 
+@test "a function of a TypeScript program is a tool of the model" {
+	server
+	offers tools/register || skip "rkat-rpc has no tools/register"
+	sim script "$BATS_TEST_DIRNAME/../share/node/test/model.jsonl"
+	run node --test "$APP/test/tools.test.js"
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
+
 @test "every TypeScript example of the documents runs as it stands" {
 	server
 	local name
 	sim script "$BATS_TEST_DIRNAME/../share/node/test/model.jsonl"
 	for name in "$APP"/examples/*.js; do
+		[ "${name##*/}" != tools.js ] || offers tools/register || continue
 		echo "# $name"
 		cp "$BATS_TEST_DIRNAME/../examples/node/"*.png .
 		run timeout 30 node "$name"

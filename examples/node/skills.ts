@@ -6,12 +6,18 @@ import { CapabilityUnavailableError, MeerkatClient } from "@rkat/sdk";
 const client = new MeerkatClient();
 await client.connect();
 
+const key = { sourceUuid: "abc123", skillName: "extraction-email" };
+if (client.hasCapability("skills")) {
+  const session = await client.createSession("Hello!", {
+    preloadSkills: ["extraction/email", "formatting/markdown"],
+  });
+  const result = await session.turn("Extract emails from this text", { skillRefs: [key] });
+  console.log(result.text);
+}
+
 const session = await client.createSession("Hello!");
 try {
-  const result = await session.invokeSkill(
-    { sourceUuid: "abc123", skillName: "extraction-email" },
-    "Extract emails from this text",
-  );
+  const result = await session.invokeSkill(key, "Extract emails from this text");
   console.log(result.text);
 } catch (err) {
   if (!(err instanceof CapabilityUnavailableError)) throw err;

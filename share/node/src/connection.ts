@@ -9,6 +9,8 @@ import { isObject, number, object, type Json } from "./wire.js";
 const MAX_LINE = 128 * 1024 * 1024;
 /** How much of the server's last words an error quotes. */
 const MAX_WORDS = 2048;
+/** How long a dead server's output may keep coming. */
+const LAST_WORDS_MS = 500;
 /** From SIGTERM to SIGKILL. */
 const GRACE_MS = 5000;
 
@@ -42,15 +44,23 @@ export class Connection {
     this.#child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
     const { stdin, stdout, stderr } = this.#child;
     this.#gone = new Promise((resolve) => {
-      this.#child.once("close", (status, signal) => {
+      const gone = (why: string) => {
+        this.#finish("CONNECTION_CLOSED", why);
+        for (const pipe of [stdin, stdout, stderr]) pipe.destroy();
+        resolve();
+      };
+      this.#child.once("error", (cause) => gone(`cannot start the server: ${cause.message}`));
+      // "close" comes when all that was said is read, and not at all while a child
+      // of the server keeps its pipes open.
+      this.#child.once("exit", (status, signal) => {
         const how = signal ? `signal ${signal}` : `status ${status}`;
-        const words = this.#words.trim();
-        this.#finish("CONNECTION_CLOSED", `the server ended with ${how}${words && ": " + words}`);
-        resolve();
-      });
-      this.#child.once("error", (cause) => {
-        this.#finish("CONNECTION_CLOSED", `cannot start the server: ${cause.message}`);
-        resolve();
+        const end = () => {
+          clearTimeout(patience);
+          const words = this.#words.trim();
+          gone(`the server ended with ${how}${words && ": " + words}`);
+        };
+        const patience = setTimeout(end, LAST_WORDS_MS);
+        this.#child.once("close", end);
       });
     });
     stdin.on("error", () => undefined); // told by "close"
@@ -86,9 +96,10 @@ export class Connection {
   }
 
   /** Without `timeoutMs` the answer may take as long as it takes. */
-  request(method: string, params: Json, timeoutMs?: number): Promise<unknown> {
-    if (this.#end) return Promise.reject(this.#end);
+  async request(method: string, params: Json, timeoutMs?: number): Promise<unknown> {
+    if (this.#end) throw this.#end;
     const id = ++this.#lastId;
+    const line = JSON.stringify({ jsonrpc: "2.0", id, method, params }) + "\n";
     this.hold();
     const answer = new Promise<unknown>((resolve, reject) => {
       const late = () => {
@@ -98,7 +109,7 @@ export class Connection {
       const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
       this.#pending.set(id, { resolve, reject, timer });
     });
-    this.#write({ jsonrpc: "2.0", id, method, params });
+    this.#child.stdin.write(line);
     return answer.finally(() => this.release());
   }
 
@@ -113,8 +124,9 @@ export class Connection {
     clearTimeout(kill);
   }
 
-  #write(message: Json): void {
-    if (!this.#end) this.#child.stdin.write(JSON.stringify(message) + "\n");
+  #reply(id: unknown, answer: Json): void {
+    if (this.#end) return;
+    this.#child.stdin.write(JSON.stringify({ jsonrpc: "2.0", id, ...answer }) + "\n");
   }
 
   #finish(code: string, message: string): void {
@@ -177,11 +189,8 @@ export class Connection {
     this.hold();
     try {
       const result = await this.#listener.asked(method, params);
-      if (result) this.#write({ jsonrpc: "2.0", id, result });
-      else {
-        const error = { code: -32601, message: `Method not supported: ${method}` };
-        this.#write({ jsonrpc: "2.0", id, error });
-      }
+      const error = { code: -32601, message: `Method not supported: ${method}` };
+      this.#reply(id, result ? { result } : { error });
     } finally {
       this.release();
     }

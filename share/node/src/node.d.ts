@@ -11,6 +11,7 @@ declare module "node:child_process" {
     on(event: "error", heard: (cause: Error) => void): void;
     write(text: string): boolean;
     end(): void;
+    destroy(): void;
     ref(): void;
     unref(): void;
   }
@@ -23,7 +24,7 @@ declare module "node:child_process" {
     unref(): void;
     once(event: "error", heard: (cause: Error) => void): void;
     once(
-      event: "close",
+      event: "close" | "exit",
       heard: (status: number | null, signal: string | null) => void,
     ): void;
   }

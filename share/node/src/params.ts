@@ -26,20 +26,13 @@ export function skillToWire(ref: SkillRef): unknown {
   return ref;
 }
 
-/** Options whose insides are the user's or the wire's own. */
-const VERBATIM = new Set(["hooksOverride", "labels", "shellEnv"]);
+interface Options {
+  readonly skillRefs?: readonly SkillRef[];
+}
 
 /** The options of a session or a turn; what is undefined is left out. */
-export function optionsToWire(options: object): Json {
-  const plain: Record<string, unknown> = {};
-  const verbatim: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    else if (name === "skillRefs") verbatim["skill_refs"] = (value as SkillRef[]).map(skillToWire);
-    else if (VERBATIM.has(name)) verbatim[Object.keys(toWire({ [name]: 0 }))[0] ?? name] = value;
-    else plain[name] = value;
-  }
-  return { ...toWire(plain), ...verbatim };
+export function optionsToWire({ skillRefs, ...options }: Options): Json {
+  return { ...toWire(options), ...(skillRefs && { skill_refs: skillRefs.map(skillToWire) }) };
 }
 
 /** What a tool's handler returned, as the text that the model reads. */

@@ -46,7 +46,7 @@ export function defined<T extends object>(
 const OPAQUE = new Set([
   "args", "arguments", "payload", "params", "params_schema", "provider_params",
   "output_schema", "input_schema", "schema", "context", "app_context", "result",
-  "config_schema", "capabilities", "persisted_input",
+  "config_schema", "hooks_override", "capabilities", "persisted_input",
 ]);
 const KEYED = new Set([
   "labels", "env", "headers", "shell_env", "profiles", "flows", "steps", "servers", "models",

@@ -1,40 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, test } from "node:test";
+import { writeFileSync } from "node:fs";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import assert from "node:assert/strict";
 
 import {
   CapabilityUnavailableError, CONTRACT_VERSION, MeerkatClient, MeerkatError,
   SessionNotFoundError, SkillNotFoundError, isTextDelta, isUnknownEvent,
-  type AgentEvent, type ClientOptions,
+  type AgentEvent,
 } from "@rkat/sdk";
+import { against, server } from "./play.js";
 
 const ID = "01936f8a-7b2c-7000-8000-000000000001";
-
-delete process.env["MEERKAT_BIN_PATH"];
-const dir = mkdtempSync(join(tmpdir(), "rkat-node."));
-after(() => rmSync(dir, { recursive: true, force: true }));
-const server = join(dir, "rkat-rpc");
-const fake = fileURLToPath(new URL("fake.js", import.meta.url));
-writeFileSync(server, `#!/bin/sh\nexec '${process.execPath}' '${fake}' "$@"\n`, { mode: 0o755 });
-
-/** A client whose server plays the scenario, closed afterwards. */
-async function against(
-  scenario: string,
-  play: (client: MeerkatClient) => Promise<void>,
-  options: ClientOptions = {},
-): Promise<void> {
-  const client = new MeerkatClient(server, options);
-  try {
-    await client.connect({ instanceId: scenario });
-    await play(client);
-  } finally {
-    await client.close();
-  }
-}
 
 async function all<T>(from: AsyncIterable<T>): Promise<T[]> {
   const items: T[] = [];
@@ -101,14 +78,6 @@ test("MEERKAT_BIN_PATH names the server before anything else", async () => {
   } finally {
     delete process.env["MEERKAT_BIN_PATH"];
   }
-});
-
-test("a server that ignores SIGTERM is killed", async () => {
-  const client = new MeerkatClient(server);
-  await client.connect({ instanceId: "stubborn" });
-  const begin = Date.now();
-  await client.close();
-  assert(Date.now() - begin < 8000);
 });
 
 test("a program that forgets close() still ends", () => {
@@ -178,6 +147,18 @@ test("when the server dies, all that waits for it fails with its last words", ()
     ]);
     assert.equal(watch.outcome, "connection_lost");
     await assert.rejects(client.listSessions(), { code: "CONNECTION_CLOSED" });
+  }));
+
+test("a server that dies and leaves a child on its pipes is noticed all the same", () =>
+  against("lingers", (client) =>
+    assert.rejects(client.startTurn(ID, "x"), { message: "the server ended with status 3" })));
+
+test("what cannot be JSON is refused and leaves nothing behind", () =>
+  against("echo", async (client) => {
+    const circle: Record<string, unknown> = {};
+    circle["self"] = circle;
+    await assert.rejects(client.createSession("x", { appContext: circle }), (e) => e instanceof TypeError);
+    assert.equal((await client.createSession("x")).text, "echo");
   }));
 
 test("a reader that is slow costs bounded memory and loses neither text nor result", () =>

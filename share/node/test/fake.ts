@@ -1,6 +1,8 @@
 // A small server that behaves, or misbehaves, as the test asks: the scenario is
 // the instance label that the client passes on.
 
+import { spawn } from "node:child_process";
+
 type Json = Record<string, unknown>;
 
 const session = "01936f8a-7b2c-7000-8000-000000000001";
@@ -108,6 +110,12 @@ const scenarios: Record<string, Record<string, Handler>> = {
       process.exit(7);
     },
     "session/stream_open": () => ({ stream_id: "s1", session_id: session, opened: true }),
+  },
+  lingers: {
+    "turn/start": () => {
+      spawn("sleep", ["20"], { stdio: "inherit" });
+      process.exit(3);
+    },
   },
   flood: {
     "turn/start": () => {

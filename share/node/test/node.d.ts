@@ -50,6 +50,7 @@ declare module "node:url" {
   export function fileURLToPath(url: string | URL): string;
 }
 declare module "node:child_process" {
+  export function spawn(program: string, args: readonly string[], options: { stdio: "inherit" }): void;
   export function spawnSync(
     program: string, args: readonly string[], options: { encoding: "utf8"; timeout: number },
   ): { status: number | null; signal: string | null; stdout: string; stderr: string };

@@ -1,20 +1,8 @@
 import { test } from "node:test";
 import assert from "node:assert/strict";
 
-import {
-  MeerkatClient, MeerkatError, SessionNotFoundError, type AgentEvent,
-} from "@rkat/sdk";
-
-/** A client of the rkat-rpc on PATH. */
-async function live(play: (client: MeerkatClient) => Promise<void>): Promise<void> {
-  const client = new MeerkatClient();
-  try {
-    await client.connect({ isolated: true });
-    await play(client);
-  } finally {
-    await client.close();
-  }
-}
+import { MeerkatError, SessionNotFoundError, type AgentEvent } from "@rkat/sdk";
+import { live } from "./live.js";
 
 async function until(done: () => Promise<boolean>): Promise<void> {
   for (let n = 0; n < 500; n++) {
@@ -99,21 +87,6 @@ test("new sessions may stream beside each other", () =>
     const said = await Promise.all(streams.map((s) => s.collectText()));
     assert.deepEqual(said.map(([text]) => text), prompts.map((p) => `You said: ${p}`));
     for (const [text, result] of said) assert.equal(result.text, text);
-  }));
-
-test("a tool may be slow, may fail, and may call the server itself", () =>
-  live(async (client) => {
-    await client.registerTool("weather", "The weather", { type: "object" }, async () => {
-      await new Promise<void>((go) => setTimeout(go, 50));
-      return { sessions: (await client.listSessions()).length };
-    });
-    const events: AgentEvent[] = [];
-    const stream = client.createSessionStreaming("How is the weather?");
-    for await (const event of stream) events.push(event);
-    assert.equal(stream.result.text, 'It is {"sessions":1}.');
-    assert.equal(stream.result.toolCalls, 1);
-    const done = events.find((e) => e.type === "tool_execution_completed");
-    assert(done?.type === "tool_execution_completed" && !done.isError && done.durationMs >= 40);
   }));
 
 test("a subscription hears the turns that others start, in sequence", () =>
