@@ -11,7 +11,7 @@ setup_file() {
 	dir=$(realpath -m "${B:-$src/build}/node")
 	export NODE_DIR=$dir
 	mkdir -p "$dir"
-	rm -rf "$dir/sdk/src" "$dir/sdk/dist" "$dir/app"
+	rm -rf "$dir/sdk/src" "$dir/sdk/dist" "$dir/app" "$dir"/*.tgz
 	mkdir -p "$dir/sdk" "$dir/app/node_modules/@rkat"
 	cp -R "$src/share/node/." "$dir/sdk"
 	if ! [ -x "$dir/sdk/node_modules/.bin/tsc" ]; then
@@ -63,7 +63,7 @@ offers() {
 }
 
 @test "the TypeScript client holds against a server that behaves and one that does not" {
-	run node --test "$APP/test/client.test.js" "$APP/test/stubborn.test.js"
+	run timeout 120 node --test "$APP/test/client.test.js" "$APP/test/stubborn.test.js"
 	echo "$output"
 	[ "$status" -eq 0 ]
 }
@@ -71,7 +71,7 @@ offers() {
 @test "the TypeScript client does all that rkat-rpc offers" {
 	server
 	sim script "$BATS_TEST_DIRNAME/../share/node/test/model.jsonl"
-	run node --test "$APP/test/server.test.js"
+	run timeout 120 node --test "$APP/test/server.test.js"
 	echo "$output"
 	[ "$status" -eq 0 ]
 }
@@ -80,7 +80,7 @@ offers() {
 	server
 	offers tools/register || skip "rkat-rpc has no tools/register"
 	sim script "$BATS_TEST_DIRNAME/../share/node/test/model.jsonl"
-	run node --test "$APP/test/tools.test.js"
+	run timeout 120 node --test "$APP/test/tools.test.js"
 	echo "$output"
 	[ "$status" -eq 0 ]
 }

@@ -163,8 +163,8 @@ const scenarios: Record<string, Record<string, Handler>> = {
     "turn/start": (_, id) => {
       say({ id, result: run("late") });
       event("text_delta", { delta: "la" });
-      setTimeout(() => event("text_delta", { delta: "te" }), 20);
-      setTimeout(() => event("run_completed"), 40);
+      setTimeout(() => event("text_delta", { delta: "te" }), 5);
+      setTimeout(() => event("run_completed"), 10);
     },
   },
   errors: {

@@ -59,6 +59,14 @@ test("structured output comes as a value", () =>
     assert.deepEqual(session.structuredOutput, { city: "Tokyo", country: "Japan" });
   }));
 
+test("a new session is known, and can be interrupted, while its first turn runs", () =>
+  live(async (client) => {
+    const stream = client.createSessionStreaming("Never stop");
+    for await (const event of stream) if (event.type === "text_delta") break;
+    await client.interrupt(stream.sessionId);
+    await assert.rejects(stream.collect(), (e) => e instanceof MeerkatError);
+  }));
+
 test("an interrupted turn fails, and the session goes on", () =>
   live(async (client) => {
     const session = await client.createSession("Hello");
