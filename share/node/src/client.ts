@@ -154,7 +154,9 @@ export class MeerkatClient {
   #live(method: string): Connection {
     if (this.#closed) throw new MeerkatError("CLIENT_CLOSED", "the client was closed");
     const connection = this.#connection;
-    if (!connection) throw new MeerkatError("NOT_CONNECTED", "call connect() first");
+    if (!connection || this.#methods.size === 0) {
+      throw new MeerkatError("NOT_CONNECTED", "call connect() first, and wait for it");
+    }
     if (connection.end) throw connection.end;
     if (!this.#methods.has(method) && !UNLISTED.has(method)) {
       const message = `the server has no ${method}`;
@@ -200,6 +202,7 @@ export class MeerkatClient {
   ): Promise<void> {
     const tool = { name, description, inputSchema, handler };
     this.#tools.set(name, tool);
+    await this.#connecting;
     if (this.#connection) await this.#register(this.#live("tools/register"), [tool]);
   }
 
