@@ -1,0 +1,35 @@
+load helper
+
+# The Python package: its own tests against a stand-in server, and against rkat-rpc.
+local_setup() {
+	python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
+		skip "needs python3 >= 3.10"
+	PYSDK=$BATS_TEST_DIRNAME/../share/python
+	export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$PYSDK
+	unset MEERKAT_BIN_PATH RKAT_REALM
+	cd "$PYSDK" || return 1
+}
+
+# suite NAME: says what failed.
+suite() {
+	timeout 120 python3 -m unittest "tests.$1" >"$T/out" 2>&1 || { cat "$T/out"; return 1; }
+}
+
+@test "the Python client starts, shakes hands with and ends a server, also an unwilling one" {
+	suite test_connect
+}
+
+@test "the Python client runs sessions, answers tool calls and survives the server's death" {
+	suite test_sessions
+}
+
+@test "the Python client streams typed events, unknown, damaged and too many of them" {
+	suite test_streams
+}
+
+@test "the Python package is typed throughout, by mypy's strict rules" {
+	command -v mypy >/dev/null || skip "needs mypy"
+	run mypy --cache-dir "$T/mypy" -p meerkat
+	echo "$output"
+	[ "$status" -eq 0 ]
+}
