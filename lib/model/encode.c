@@ -126,6 +126,21 @@ encode_ktext(struct buf *b, const char *key, const struct part *parts,
 }
 
 void
+encode_content(struct buf *b, const struct part *parts, size_t n,
+    void (*put)(struct buf *b, const struct part *p))
+{
+	if (!parts_have(parts, n, PART_IMAGE)) {
+		encode_ktext(b, "content", parts, n);
+		return;
+	}
+	jput_key(b, "content");
+	jput_open(b, '[');
+	for (size_t i = 0; i < n; i++)
+		put(b, &parts[i]);
+	jput_close(b, ']');
+}
+
+void
 encode_args(struct buf *b, const struct part *call)
 {
 	struct buf raw = BUF_INIT;

@@ -47,6 +47,9 @@ void encode_data_uri(struct buf *b, const char *key, const struct part *p);
 /* "key":"<text of the parts>" */
 void encode_ktext(struct buf *b, const char *key, const struct part *parts,
     size_t n);
+/* "content": one string, or an array of put's items if an image is among the parts. */
+void encode_content(struct buf *b, const struct part *parts, size_t n,
+    void (*put)(struct buf *b, const struct part *p));
 /* The tool's arguments as a JSON string, as OpenAI wants them. */
 void encode_args(struct buf *b, const struct part *call);
 /* Does the model take a temperature; does it take reasoning settings (sheet 1.3)? */

@@ -38,15 +38,7 @@ put_user(struct buf *b, const struct turn *t)
 {
 	jput_open(b, '{');
 	jput_kcstr(b, "role", "user");
-	if (parts_have(t->parts, t->n_parts, PART_IMAGE)) {
-		jput_key(b, "content");
-		jput_open(b, '[');
-		for (size_t i = 0; i < t->n_parts; i++)
-			put_user_part(b, &t->parts[i]);
-		jput_close(b, ']');
-	} else {
-		encode_ktext(b, "content", t->parts, t->n_parts);
-	}
+	encode_content(b, t->parts, t->n_parts, put_user_part);
 	jput_close(b, '}');
 }
 
