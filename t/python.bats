@@ -27,9 +27,14 @@ suite() {
 	suite test_streams
 }
 
+@test "every Python example prints what it says, with rkat-rpc; parallel, large and killed runs" {
+	command -v rkat-rpc >/dev/null || skip "needs rkat-rpc"
+	suite test_server
+}
+
 @test "the Python package is typed throughout, by mypy's strict rules" {
 	command -v mypy >/dev/null || skip "needs mypy"
-	run mypy --cache-dir "$T/mypy" -p meerkat
+	run mypy --strict --cache-dir "$T/mypy" -p meerkat -p tests
 	echo "$output"
 	[ "$status" -eq 0 ]
 }

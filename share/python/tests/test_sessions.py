@@ -286,7 +286,9 @@ class Errors(FakeCase):
         self.assertIsInstance(error, CapabilityUnavailableError)
         self.assertEqual(error.capability_hint, hint)
         self.assertEqual(str(error), "[CAPABILITY_UNAVAILABLE] x")
-        for odd in (None, 7, "text", [], {}, {"code": None, "message": None}, {"message": "{"}):
+        odds: tuple[Any, ...] = (
+            None, 7, "text", [], {}, {"code": None, "message": None}, {"message": "{"})
+        for odd in odds:
             self.assertIsInstance(error_from_wire(odd), MeerkatError)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import unittest
+from typing import Any
 
 import meerkat
 from meerkat import (
@@ -230,7 +231,8 @@ class Events(unittest.TestCase):
         self.assertEqual(denied.payload, {"type": "text_delta"})
 
     def test_nonsense_is_an_unknown_event(self) -> None:
-        for raw in (None, 1, [], "x", {}, {"type": 3}, {"type": []}):
+        nonsense: tuple[Any, ...] = (None, 1, [], "x", {}, {"type": 3}, {"type": []})
+        for raw in nonsense:
             self.assertIsInstance(parse_event(raw), UnknownEvent)
             parse_envelope(raw)
             parse_attributed(raw)
