@@ -678,3 +678,13 @@ print(n, p.wait())' "$S"
 	out=$(script -qec "rkat sessions show last" /dev/null </dev/null | tr '\033' E)
 	has "$out" 'a?]0;title?b??c'
 }
+
+@test "a state root that is no directory is an error, not an empty list" {
+	echo x >file
+	run rkat-session --state-root "$PWD/file" list
+	[ "$status" -eq 1 ]
+	has "$output" "STORAGE_ERROR"
+	run rkat --state-root "$PWD/none" sessions list
+	[ "$status" -eq 0 ]
+	same "$output" "No sessions found."
+}

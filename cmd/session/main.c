@@ -49,12 +49,14 @@ int
 cmd_open_existing(struct cmd *c)
 {
 	struct realm r;
-	bool exists;
+	int exists;
 
 	if (realm_resolve(&c->opts, &r, &c->e) < 0)
 		return -1;
-	exists = realm_exists(&r);
+	exists = realm_exists(&r, &c->e);
 	realm_free(&r);
+	if (exists < 0)
+		return -1;
 	return exists ? cmd_open(c) : err_set(&c->e, E_SESSION_NOT_FOUND,
 	    "No sessions found in this realm");
 }

@@ -40,7 +40,11 @@ front_init(struct front *t, const struct options *o, struct err *e)
 int
 front_open(struct front *t, bool create, struct err *e)
 {
-	if (!create && !realm_exists(&t->realm))
+	int exists = create ? 1 : realm_exists(&t->realm, e);
+
+	if (exists < 0)
+		return -1;
+	if (!exists)
 		return err_set(e, E_SESSION_NOT_FOUND,
 		    "No sessions found in this realm (%s)", t->realm.id);
 	if (realm_create(&t->realm, e) < 0 ||

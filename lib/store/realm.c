@@ -394,7 +394,7 @@ realm_create(struct realm *r, struct err *e)
 	struct err mine = ERR_NONE;
 	int rc = -1;
 
-	if ((realm_exists(r) || (fs_mkdirs(r->dir, 0700, &mine) == 0 &&
+	if ((realm_exists(r, NULL) > 0 || (fs_mkdirs(r->dir, 0700, &mine) == 0 &&
 	    write_manifest(r, &mine) == 0)) && make_dirs(r, &mine) == 0)
 		rc = take_manifest(r, &mine);
 	if (rc == 0)
@@ -406,14 +406,15 @@ realm_create(struct realm *r, struct err *e)
 	return -1;
 }
 
-bool
-realm_exists(const struct realm *r)
+int
+realm_exists(const struct realm *r, struct err *e)
 {
 	char *path = manifest_path(r->dir);
-	bool yes = fs_exists(path);
+	int rc = access(path, F_OK) == 0 ? 1 : errno == ENOENT ? 0 :
+	    err_sys(e, E_STORAGE_ERROR, "%s", path);
 
 	free(path);
-	return yes;
+	return rc;
 }
 
 /* ---- global flags: cli sheet 1.2 ---- */

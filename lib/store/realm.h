@@ -50,7 +50,8 @@ int realm_resolve(const struct realm_opts *o, struct realm *r, struct err *e);
  * make events/, run/ and blobs/.  Durable before it returns; safe when many start at once.
  */
 int realm_create(struct realm *r, struct err *e);
-bool realm_exists(const struct realm *r);
+/* Is there such a realm?  1, 0, or -1 (STORAGE_ERROR) if one cannot look. */
+int realm_exists(const struct realm *r, struct err *e);
 void realm_free(struct realm *r);
 
 bool realm_id_valid(const char *id);	/* the explicit-id rule */
