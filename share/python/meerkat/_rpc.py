@@ -255,6 +255,11 @@ class Connection:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            # A grandchild may hold the pipes: there is no public way to let go of them.
+            transport = getattr(self._process, "_transport", None)
+            if transport is not None:
+                transport.close()
+                await asyncio.sleep(0)
 
     async def _gone(self) -> int:
         """The exit status, by force if it takes too long.

@@ -87,7 +87,6 @@ class MeerkatClient:
         self._methods: frozenset[str] = frozenset()
         self._capabilities: list[Capability] = []
         self._tools: dict[str, _Tool] = {}
-        self._registering: set[asyncio.Task[Any]] = set()
         self.server_version = ""
 
     # ---- life ----
@@ -465,9 +464,8 @@ class MeerkatClient:
         def register(handler: H) -> H:
             tool = self._add_tool(name or handler.__name__, handler, description, input_schema)
             if self._connection is not None:
-                task = asyncio.ensure_future(self._register([tool]))
-                self._registering.add(task)
-                task.add_done_callback(self._registering.discard)
+                # Sent here and now, so that a turn asked for after this knows the tool.
+                self._connection.request("tools/register", {"tools": [tool.definition]})
             return handler
 
         return register

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from ._wire import build
 from .errors import MeerkatError
-from .events import RunCompleted, RunFailed, StreamTruncated, TextDelta
+from .events import Event, RunCompleted, RunFailed, StreamTruncated, TextDelta
 from .types import RunResult
 
 T = TypeVar("T")
@@ -68,11 +68,11 @@ class Run:
     def __init__(self, prompt: object, limit: int | None) -> None:
         self.prompt = prompt
         self.session_id: str | None = None
-        self.channel: Channel[Any] | None = None
+        self.channel: Channel[Event] | None = None
         if limit is not None:
             self.channel = Channel(limit, StreamTruncated)
 
-    def put(self, event: object) -> None:
+    def put(self, event: Event) -> None:
         if self.channel is not None:
             self.channel.put(event, keep=isinstance(event, (RunCompleted, RunFailed)))
 
@@ -126,10 +126,10 @@ class EventStream:
         if self._run.channel is not None:
             self._run.channel.close()
 
-    def __aiter__(self) -> AsyncIterator[Any]:
+    def __aiter__(self) -> AsyncIterator[Event]:
         return self
 
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> Event:
         channel = self._run.channel
         assert channel is not None
         await self.__aenter__()
