@@ -226,7 +226,11 @@ class Connection:
             reply: dict[str, Any] = {"result": await self._on_request(method, params)}
         except NotImplementedError as error:
             reply = {"error": {"code": -32601, "message": str(error)}}
-        self._write(_line({"id": number, **reply}))
+        try:
+            line = _line({"id": number, **reply})
+        except MeerkatError as error:
+            line = _line({"id": number, "error": {"code": -32603, "message": error.message}})
+        self._write(line)
 
     # ---- end ----
 
@@ -279,5 +283,14 @@ class Connection:
 
 
 def _line(message: Mapping[str, Any]) -> bytes:
-    text = json.dumps({"jsonrpc": "2.0", **message}, separators=(",", ":"), allow_nan=False)
-    return text.encode() + b"\n"
+    try:
+        text = json.dumps(
+            {"jsonrpc": "2.0", **message},
+            ensure_ascii=False,
+            separators=(",", ":"),
+            allow_nan=False,
+        )
+        return text.encode() + b"\n"
+    except (TypeError, ValueError, RecursionError) as error:
+        # Sent anyhow, it would be answered without an id: nobody would know.
+        raise MeerkatError("INVALID_PARAMS", f"this cannot be sent as JSON: {error}") from error

@@ -302,7 +302,7 @@ class MeerkatClient:
         """A handle on a session of the realm that exists already."""
         raw = await self.read_session(session_id)
         text = raw.get("last_assistant_text")
-        result = build(RunResult, {**raw, "text": text, "session_id": raw.get("session_id", session_id)})
+        result = build(RunResult, {"session_id": session_id, **raw, "text": text})
         self._router.know(result.session_id)
         return Session(self, result)
 
@@ -565,7 +565,8 @@ class MeerkatClient:
     # ---- the runtime under a session ----
 
     async def runtime_state(self, session_id: str) -> str:
-        return status_name((await self._dict("runtime/state", {"session_id": session_id})).get("state"))
+        reply = await self._dict("runtime/state", {"session_id": session_id})
+        return status_name(reply.get("state"))
 
     async def runtime_accept(self, session_id: str, input: Mapping[str, Any]) -> dict[str, Any]:
         return await self._dict("runtime/accept", {"session_id": session_id, "input": dict(input)})

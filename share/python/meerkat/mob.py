@@ -71,7 +71,8 @@ class Mob:
 
     async def spawn_many(self, specs: Sequence[SpawnSpec]) -> list[dict[str, Any]]:
         """Several members; a result for each, in order."""
-        found = (await self._get("spawn_many", specs=[_spec(spec) for spec in specs])).get("results")
+        reply = await self._get("spawn_many", specs=[_spec(spec) for spec in specs])
+        found = reply.get("results")
         return list(found) if isinstance(found, list) else []
 
     async def retire(self, meerkat_id: str) -> None:

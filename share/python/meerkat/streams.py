@@ -100,7 +100,7 @@ class EventStream:
     def session_id(self) -> str:
         """Known from the first event on."""
         if self._run.session_id is None:
-            raise MeerkatError("STREAM_NOT_CONSUMED", "the session has no id yet: read events first")
+            raise MeerkatError("STREAM_NOT_CONSUMED", "no session id yet: read events first")
         return self._run.session_id
 
     @property
@@ -165,7 +165,9 @@ class EventSubscription(Generic[T]):
     raises what the server said).
     """
 
-    def __init__(self, stream_id: str, channel: Channel[T], close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, stream_id: str, channel: Channel[T], close: Callable[[], Awaitable[None]]
+    ) -> None:
         self.stream_id = stream_id
         self.outcome: str | None = None
         self._channel = channel

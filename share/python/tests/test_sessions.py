@@ -168,6 +168,15 @@ class Sessions(FakeCase):
         self.assertNotIn("id", cancel)
         self.assertEqual((await session.turn("next")).text, "You said: next")
 
+    async def test_what_is_no_json_is_refused_here_and_not_sent(self) -> None:
+        client = await self.connected()
+        session = await client.create_session("hi")
+        for prompt in ("\ud800", [{"type": "text", "text": float("nan")}], [{"x": object()}]):
+            with self.assertRaises(MeerkatError) as caught:
+                await session.turn(prompt)
+            self.assertEqual(caught.exception.code, "INVALID_PARAMS")
+        self.assertEqual((await session.turn("\u00e9\U0001f600")).text, "You said: \u00e9\U0001f600")
+
     async def test_a_reply_without_a_session_is_an_error(self) -> None:
         client = await self.connected()
         with self.assertRaises(MeerkatError) as caught:
@@ -251,6 +260,8 @@ class Tools(FakeCase):
         await client.register_tool("broken", broken)
         session = await client.create_session("tool broken")
         self.assertEqual(session.text, '{"content": "Tool error: no luck", "is_error": true}')
+        await client.register_tool("odd", lambda arguments: "\ud800")
+        self.assertIn("cannot be sent", (await session.turn("tool odd")).text)
         result = await session.turn("tool none")
         self.assertEqual(result.text, '{"content": "Unknown tool: none", "is_error": true}')
 
