@@ -234,3 +234,278 @@ slow() { sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghij","chun
 	gone() { ! pgrep -f "rkat-turn.*$RKAT_STATE_ROOT"; }
 	wait_for gone
 }
+
+@test "rpc: a deferred session runs nothing; its prompt stands before that of the first turn" {
+	sim echo
+	rpc
+	same "$(got 1 session/create '{"prompt":"first \"quoted\"","initial_turn":"deferred","labels":{"a":"b"}}' | jq -c '.result | keys')" '["session_id","session_ref"]'
+	ID=$(reply 1 | jq -r .result.session_id)
+	same "$(got 2 session/history "{\"session_id\":\"$ID\",\"offset\":7}" | jq -c '.result | [.message_count, .offset, .messages]')" '[0,7,[]]'
+	same "$(got 3 session/stream_open "{\"session_id\":\"$ID\"}" | jq -c .error)" \
+	    "{\"code\":-32602,\"message\":\"Failed to subscribe to session events: stream not found: session $ID\"}"
+	same "$(types)" ""
+	# It outlives the server.
+	end
+	rpc
+	call 4 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"then\",\"system_prompt\":\"SYS\",\"max_tokens\":77,\"structured_output_retries\":0}"
+	call 5 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"later\"}"
+	reply 4 >/dev/null
+	reply 5 >/dev/null
+	same "$(rkat-session history "$ID" | jq -c 'select(.role == "user") | .content')" "$(printf '%s\n' '"first \"quoted\"\n\nthen"' '"later"')"
+	same "$(rkat-session history "$ID" | jq -r 'select(.role == "system") | .content' | head -n 1)" SYS
+	same "$(db "SELECT json_extract(meta, '\$.max_tokens') FROM sessions")" 77
+	same "$(got 6 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"x\",\"max_tokens\":1,\"output_schema\":{}}" | jq -c .error)" \
+	    '{"code":-32602,"message":"Cannot override max_tokens, output_schema on a runtime-routed turn; set these at session/create time or use a deferred session"}'
+	same "$(got 7 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"x\",\"provider\":\"openai\"}" | jq -r .error.message)" \
+	    'provider override requires model on an existing session'
+}
+
+@test "rpc: a deferred prompt of blocks is joined with a text; a first turn that cannot begin keeps it" {
+	sim echo
+	rpc
+	ID=$(got 1 session/create '{"prompt":[{"type":"text","text":"block"}],"initial_turn":"deferred"}' | jq -r .result.session_id)
+	same "$(got 2 turn/start "{\"session_id\":\"$ID\",\"prompt\":[{\"type\":\"nonsense\"}]}" | jq .error.code)" -32602
+	got 3 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"text\"}"
+	same "$(rkat-session history "$ID" | jq -c 'select(.role == "user") | .content')" '[{"type":"text","text":"block"},{"type":"text","text":"text"}]'
+}
+
+@test "rpc: streams number their events and end with an outcome" {
+	sim echo
+	rpc
+	new hi
+	X=$(got 1 session/stream_open "{\"session_id\":\"$ID\"}" | jq -r .result.stream_id)
+	Y=$(got 2 session/stream_open "{\"session_id\":\"$ID\"}" | jq -r .result.stream_id)
+	got 3 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"more\"}"
+	events() { jq -c --arg s "$1" 'select(.method == "session/stream_event" and .params.stream_id == $s) | .params'; }
+	same "$(events "$X" <"$T/out" | jq .sequence)" "$(seq "$(events "$X" <"$T/out" | wc -l)")"
+	# The envelope as it is, nothing beside it.
+	same "$(events "$X" <"$T/out" | jq -c .event)" "$(rkat-session events "$ID" | tail -n "$(events "$X" <"$T/out" | wc -l)")"
+	same "$(events "$X" <"$T/out" | jq -r .event.payload.type | sed -n '1p;$p' | tr '\n' ' ')" "run_started run_completed "
+	for n in 4 5 6; do got $n session/stream_close "{\"stream_id\":\"$X\"}"; done
+	same "$(for n in 4 5 6; do reply $n | jq -c '[.result.closed,.result.already_closed]'; done | tr '\n' ' ')" "[true,false] [true,true] [true,false] "
+	same "$(got 7 session/stream_close '{"stream_id":"nope"}' | jq -c .error)" '{"code":-32602,"message":"Invalid stream_id: nope"}'
+	same "$(got 8 session/archive "{\"session_id\":\"$ID\"}" | jq -c .result)" '{"archived":true}'
+	same "$(jq -c 'select(.method == "session/stream_end") | .params' "$T/out")" "$(printf '%s\n' \
+	    "{\"stream_id\":\"$X\",\"session_id\":\"$ID\",\"ended\":true,\"outcome\":\"explicit_close\"}" \
+	    "{\"stream_id\":\"$Y\",\"session_id\":\"$ID\",\"ended\":true,\"outcome\":\"remote_end\"}")"
+}
+
+@test "rpc: list, read, archive: the shapes of the sheet" {
+	sim echo
+	rpc
+	got 1 session/create '{"prompt":"hi","labels":{"k":"v","z":"1"},"model":"gpt-5.2"}'
+	ID=$(reply 1 | jq -r .result.session_id)
+	new other
+	same "$(got 2 session/list '{"labels":{"k":"v"}}' | jq -c '.result.sessions | map([.session_id, .session_ref, .message_count, .is_active, .labels, (.total_tokens > 0), .created_at <= .updated_at])')" \
+	    "[[\"$(reply 1 | jq -r .result.session_id)\",\"test:$(reply 1 | jq -r .result.session_id)\",3,false,{\"k\":\"v\",\"z\":\"1\"},true,true]]"
+	same "$(got 3 session/list '{"limit":1,"offset":1}' | jq -c '[.result.sessions[].session_id]')" "[\"$(reply 1 | jq -r .result.session_id)\"]"
+	same "$(got 4 session/list | jq -c '.result.sessions | length')" 2
+	A=$(reply 1 | jq -r .result.session_id)
+	same "$(got 5 session/read "{\"session_id\":\"$A\"}" | jq -c '.result | [.message_count, .is_active, .model, .provider, .last_assistant_text, .labels.k, has("total_tokens")]')" \
+	    '[3,false,"gpt-5.2","openai","You said: hi","v",false]'
+	got 6 session/archive "{\"session_id\":\"$A\"}"
+	same "$(got 7 session/archive "{\"session_id\":\"$A\"}" | jq .error.code)" -32001
+	same "$(got 8 turn/start "{\"session_id\":\"$A\",\"prompt\":\"x\"}" | jq -c .error)" "{\"code\":-32001,\"message\":\"Session not found: $A\"}"
+	same "$(got 9 session/read "{\"session_id\":\"$A\"}" | jq -r .result.last_assistant_text)" "You said: hi"
+	same "$(got 10 session/history "{\"session_id\":\"$A\",\"offset\":1,\"limit\":1}" | jq -c '.result | [.offset, .limit, .has_more, .messages]')" \
+	    '[1,1,true,[{"role":"user","content":"hi"}]]'
+	same "$(got 11 session/read '{"session_id":"x"}' | jq .error.code)" -32602
+	same "$(got 12 session/read "{\"session_id\":\"other:$A\"}" | jq -r .error.message)" "Session locator realm 'other' does not match active runtime realm 'test'"
+	same "$(got 13 session/list '{"limit":-1}' | jq .error.code)" -32602
+	same "$(got 14 session/list '{"labels":{"k":1}}' | jq .error.code)" -32602
+}
+
+@test "rpc: injected context is staged once; conflicts and empty texts are refused" {
+	sim echo
+	rpc
+	new hi
+	same "$(got 1 session/inject_context "{\"session_id\":\"$ID\",\"text\":\" be kind \",\"source\":\"me\",\"idempotency_key\":\"k\"}" | jq -c .result)" '{"status":"staged"}'
+	same "$(got 2 session/inject_context "{\"session_id\":\"$ID\",\"text\":\"be kind\",\"source\":\"me\",\"idempotency_key\":\"k\"}" | jq -c .result)" '{"status":"duplicate"}'
+	same "$(got 3 session/inject_context "{\"session_id\":\"$ID\",\"text\":\"other\",\"source\":\"me\",\"idempotency_key\":\"k\"}" | jq -c .error)" \
+	    "{\"code\":-32602,\"message\":\"system-context idempotency conflict for key 'k'\"}"
+	same "$(got 4 session/inject_context "{\"session_id\":\"$ID\",\"text\":\" \"}" | jq -c .error)" \
+	    '{"code":-32602,"message":"system context text must not be empty"}'
+	got 5 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"now\"}"
+	same "$(grep -c "be kind" "$T/sim.log")" 1
+}
+
+@test "rpc: external events are admitted once, durably, in both shapes, and wake the session" {
+	sim echo
+	rpc
+	new hi
+	same "$(got 1 session/external_event "{\"session_id\":\"$ID\",\"payload\":{\"body\":\"ping\",\"n\":9007199254740993},\"source\":\"cron\",\"idempotency_key\":\"k\"}" |
+	    jq -c '.result | [.outcome_type, .policy.wake_mode, .policy.policy_version, .state.current_state, .state.idempotency_key, .input_id == .state.input_id]')" \
+	    '["accepted","wake_if_idle",1,"queued","k",true]'
+	same "$(got 2 session/external_event "{\"session_id\":\"$ID\",\"payload\":1,\"idempotency_key\":\"k\"}" | jq -c '.result | [.outcome_type, .existing_id]')" \
+	    "[\"deduplicated\",\"$(reply 1 | jq -r .result.input_id)\"]"
+	call 3 session/external_event "{\"session_id\":\"$ID\",\"kind\":\"generic_json\",\"event_type\":\"deploy_complete\",\"payload\":{\"release\":\"1\"}}"
+	consumed() { [ "$(db "SELECT count(*) FROM inputs WHERE kind = 'external_event' AND state = 'consumed'")" = 2 ]; }
+	wait_for consumed
+	has "$(rkat-session history "$ID")" "EVENT via cron"
+	has "$(rkat-session history "$ID")" 9007199254740993
+	has "$(rkat-session history "$ID")" deploy_complete
+	done_twice() { [ "$(types | grep -c run_completed)" -ge 2 ]; }
+	wait_for done_twice
+	same "$(got 4 session/external_event "{\"session_id\":\"$ID\"}" | jq -r .error.message)" 'Invalid params: missing field `payload`'
+}
+
+@test "rpc: config get, set, patch; a stale generation changes nothing" {
+	rpc
+	G=$(got 1 config/get '{}' | jq .result.generation)
+	same "$(reply 1 | jq -c '.result | [keys, .realm_id, .instance_id, .backend, (.resolved_paths | keys)]')" \
+	    '[["backend","config","generation","instance_id","realm_id","resolved_paths"],"test",null,"sqlite",["config_path","manifest_path","root","sessions_jsonl_dir","sessions_sqlite_path"]]'
+	same "$(got 2 config/patch '{"patch":{"agent":{"max_tokens_per_turn":1234}},"expected_generation":'"$G"'}' | jq -c '[.result.generation, .result.config.agent.max_tokens_per_turn]')" "[$((G + 1)),1234]"
+	same "$(got 3 config/patch '{"patch":{"agent":{"max_tokens_per_turn":1}},"expected_generation":'"$G"'}' | jq -c .error)" \
+	    "{\"code\":-32602,\"message\":\"Generation conflict: expected $G, current $((G + 1))\"}"
+	same "$(got 4 config/get | jq -c '[.result.generation, .result.config.agent.max_tokens_per_turn]')" "[$((G + 1)),1234]"
+	same "$(got 5 config/patch '{"agent":{"max_tokens_per_turn":99}}' | jq .result.config.agent.max_tokens_per_turn)" 99
+	same "$(got 6 config/set '{"config":{"agent":{"max_tokens_per_turn":7}}}' | jq .result.config.agent.max_tokens_per_turn)" 7
+	same "$(got 7 config/set '{"agent":{"max_tokens_per_turn":"x"}}' | jq .error.code)" -32602
+	same "$(got 8 config/patch '{"patch":7}' | jq .error.code)" -32602
+	got 9 config/patch '{"patch":{"provider":{"type":"anthropic","api_key":"sk-very-secret-key"}}}'
+	lacks "$(cat "$T/out")" very-secret
+}
+
+@test "rpc: blobs are told by id; an unknown one is an error of its params" {
+	rpc
+	same "$(got 1 blob/get '{"blob_id":"sha256:0000000000000000000000000000000000000000000000000000000000000000"}' | jq -c .error)" \
+	    '{"code":-32602,"message":"blob not found: sha256:0000000000000000000000000000000000000000000000000000000000000000"}'
+	same "$(got 2 blob/get '{"blob_id":"../../etc/passwd"}' | jq .error.code)" -32602
+	sim echo
+	end
+	rpc
+	got 3 session/create '{"prompt":[{"type":"image","media_type":"image/png","source":"inline","data":"aGVsbG8="}]}'
+	B=$(rkat-session history "$(reply 3 | jq -r .result.session_id)" | jq -r '.. | .blob_id? // empty' | head -n 1)
+	same "$(got 4 blob/get "{\"blob_id\":\"$B\"}" | jq -c .result)" "{\"blob_id\":\"$B\",\"media_type\":\"image/png\",\"data\":\"aGVsbG8=\"}"
+}
+
+@test "rpc: wrong params are refused by name, before anything is made; what is not there is not ignored" {
+	sim echo
+	rpc
+	call 1 session/create '{}'
+	call 2 session/create '{"prompt":7}'
+	call 3 session/create '{"prompt":"x","initial_turn":"never"}'
+	call 4 session/create '{"prompt":"x","labels":[]}'
+	call 5 session/create '{"prompt":"x","max_tokens":"many"}'
+	call 6 session/create '{"prompt":"x","external_tools":[{"name":"t"}]}'
+	call 7 session/create '{"prompt":"x","skill_references":["a/b"]}'
+	call 8 session/create '{"prompt":"x","keep_alive":true}'
+	call 9 session/create '{"prompt":"x","output_schema":{"type":7}}'
+	reply 9
+	reply 5
+	reply 4
+	same "$(jq -sc 'sort_by(.id) | map([.id,.error.code]) | .[]' "$T/out" | tr '\n' ' ')" \
+	    '[1,-32602] [2,-32602] [3,-32602] [4,-32602] [5,-32602] [6,-32020] [7,-32020] [8,-32602] [9,-32602] '
+	has "$(reply 5 | jq -r .error.message)" "Invalid params: /max_tokens"
+	same "$(db 'SELECT count(*) FROM sessions')" 0
+	same "$(got 10 session/create '{"prompt":"x","keep_alive":null,"structured_output_retries":null,"skill_refs":[],"external_tools":null,"unknown":1}' | jq -r .result.text)" "You said: x"
+}
+
+# client PORT|PATH LINE...: one client; its answers.
+client() {
+	python3 - "$@" <<-'P'
+	import socket, sys
+	where = sys.argv[1]
+	s = socket.create_connection(("127.0.0.1", int(where))) if where.isdigit() else socket.socket(socket.AF_UNIX)
+	if not where.isdigit(): s.connect(where)
+	s.sendall("".join(l + "\n" for l in sys.argv[2:]).encode())
+	s.shutdown(socket.SHUT_WR)
+	while (d := s.recv(65536)): sys.stdout.buffer.write(d)
+	P
+}
+
+@test "rpc: TCP and Unix sockets: many clients, each its own answers and events" {
+	sim echo
+	mkdir "$T/sock"
+	rpc --tcp 127.0.0.1:0 --unix "$T/sock/s"
+	wait_for grep -q unix: "$T/err"
+	P=$(sed -n 's|^rkat-rpc listening on tcp://127.0.0.1:||p' "$T/err")
+	same "$(stat -c %a "$T/sock/s")" 600
+	client "$P" '{"jsonrpc":"2.0","id":1,"method":"session/create","params":{"prompt":"a"}}' >"$T/a" 3>&- 9>&- &
+	A=$!
+	client "$T/sock/s" '{"jsonrpc":"2.0","id":1,"method":"session/create","params":{"prompt":"b"}}' >"$T/b" 3>&- 9>&- &
+	wait "$A" $!
+	same "$(jq -r 'select(.id) | .result.text' "$T/a" "$T/b" | tr '\n' ' ')" "You said: a You said: b "
+	same "$(jq -r 'select(.method) | .params.session_id' "$T/a" | sort -u)" "$(jq -r 'select(.id) | .result.session_id' "$T/a")"
+	# A client that goes away in a bad moment, and a browser.
+	printf '{"jsonrpc":"2.0","id":1,"method":"session/create","params":{"prompt":"c"}}\n' >"/dev/tcp/127.0.0.1/$P"
+	same "$(client "$P" 'POST / HTTP/1.1' 'Host: x' '' '{"jsonrpc":"2.0","id":1,"method":"initialize"}')" ""
+	same "$(client "$P" '{"jsonrpc":"2.0","id":5,"method":"initialize"}' | jq .id)" 5
+	kill -TERM "$R"
+	S=0
+	wait "$R" || S=$?
+	[ "$S" -eq 0 ]
+	[ ! -e "$T/sock/s" ]
+}
+
+@test "rpc: only loopback is listened on; a bad address, socket or realm is one clear error" {
+	run rkat-rpc --tcp 0.0.0.0:0
+	same "$status $output" "2 rkat-rpc: INVALID_PARAMS: --tcp 0.0.0.0:0: only loopback addresses (127.0.0.1, [::1]) can be listened on"
+	run rkat-serve --tcp nonsense
+	[ "$status" -eq 2 ]
+	run rkat-serve --tcp example.org:80
+	[ "$status" -eq 2 ]
+	touch "$T/file"
+	run rkat-serve --unix "$T/file"
+	same "$status" 1
+	[ -f "$T/file" ]
+	run rkat-serve --unix "$T/none/s"
+	same "$status" 1
+	run rkat-rpc --realm a:b
+	[ "$status" -eq 2 ]
+	run rkat-rpc --realm a --isolated
+	[ "$status" -eq 2 ]
+	run rkat-rpc --workers 0
+	[ "$status" -eq 2 ]
+	run rkat-rpc word
+	[ "$status" -eq 2 ]
+	has "$(rkat-rpc --version)" "contract 0.5.2"
+	has "$(rkat-serve --help)" "usage: rkat-serve"
+}
+
+@test "rpc: started without a realm it makes a new one" {
+	unset RKAT_REALM
+	same "$(echo '{"jsonrpc":"2.0","id":1,"method":"config/get"}' | rkat-rpc | jq -r .result.realm_id | cut -c 1-6)" realm-
+	same "$(echo '{"jsonrpc":"2.0","id":1,"method":"config/get"}' | rkat-rpc --isolated --instance i | jq -c '.result.instance_id')" '"i"'
+	same "$(ls "$RKAT_STATE_ROOT" | wc -l)" 2
+}
+
+@test "rpc: a line that is too long is answered once, the next is served" {
+	rpc
+	{ head -c 34000000 /dev/zero | tr '\0' x; echo; } >&9
+	same "$(got 1 initialize | jq .id)" 1
+	same "$(jq -c 'select(.id == null) | .error' "$T/out")" '{"code":-32700,"message":"Parse error: a line of more than 32 MiB"}'
+}
+
+@test "rpc: nobody reads: memory stays bounded, the turn goes on, its end is told" {
+	sim_script '{"reply":{"repeat":{"text":"0123456789abcdef","times":60000},"chunk":64,"chunk_delay_ms":0}}'
+	mkfifo "$T/in" "$T/slow"
+	rkat-rpc <"$T/in" >"$T/slow" 2>"$T/err" 3>&- &
+	R=$!
+	exec 9>"$T/in" 8<"$T/slow"
+	call 1 session/create '{"prompt":"x"}'
+	ended() { [ "$(db "SELECT count(*) FROM runs WHERE state = 'completed'")" = 1 ]; }
+	wait_for ended
+	[ "$(awk '/VmHWM/ { print $2 }' "/proc/$R/status")" -lt 100000 ]
+	cat <&8 >"$T/out" 3>&- 9>&- &
+	reply 1 >/dev/null
+	same "$(types | tail -n 1)" run_completed
+	exec 8<&-
+	end
+	[ "$S" -eq 0 ]
+}
+
+@test "rpc: the reader of its output goes away: it ends, exit 1" {
+	slow
+	mkfifo "$T/in" "$T/pipe"
+	rkat-rpc <"$T/in" >"$T/pipe" 2>"$T/err" 3>&- &
+	R=$!
+	exec 9>"$T/in" 8<"$T/pipe"
+	call 1 session/create '{"prompt":"slow"}'
+	head -n 1 <&8 >/dev/null
+	exec 8<&-
+	S=0
+	wait "$R" || S=$?
+	[ "$S" -eq 1 ]
+	! pgrep -f "rkat-turn.*$RKAT_STATE_ROOT"
+}

@@ -156,7 +156,7 @@ is_stale(const struct sockaddr_un *sa)
 static int
 bind_unix(int fd, const struct sockaddr_un *sa)
 {
-	mode_t old = umask(077);
+	mode_t old = umask(0177);
 	int rc = bind(fd, (const struct sockaddr *)sa, sizeof *sa), why = errno;
 
 	if (rc < 0 && why == EADDRINUSE && is_stale(sa)) {
