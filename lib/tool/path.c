@@ -95,7 +95,7 @@ root_relative(const struct root *r, const char *path)
 
 	if (*path != '/')
 		return normal(path);
-	/* An absolute one is made plain first: /root/../etc is outside. */
+	/* An absolute one is made plain first: ROOT/../etc is outside. */
 	if (!(full = normal(path)))
 		return NULL;
 	rel = xasprintf("/%s", strcmp(full, ".") ? full : "");
