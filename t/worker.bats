@@ -128,7 +128,8 @@ end() {
 	for n in 1 2 3; do
 		ask "{\"id\":$n,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"hi\"}"
 		answer $n >/dev/null
-		ss -tn state established 2>/dev/null | grep "${SIM##*:}" >"$T/ss.$n" || true
+		ss -tn state established 2>/dev/null | grep "${SIM##*:}" |
+			awk '{ print $3, $4 }' | sort >"$T/ss.$n"
 	done
 	end
 	same "$(cat "$T/ss.1")" "$(cat "$T/ss.3")"
