@@ -1,0 +1,63 @@
+#ifndef SERVE_TURNS_H
+#define SERVE_TURNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "store/sessions.h"
+
+struct db;
+struct pool;
+
+/*
+ * What takes its time, for whichever surface asked: sessions made, turns run, queues
+ * worked off.  The surfaces bring params and print answers; what a request means is
+ * here (rpc sheet sections 3 and 7, rest sheet section 4).
+ */
+struct turns;
+struct turn;		/* one request, from its acceptance to its done */
+
+struct turn_hooks {
+	/* The session of a create is made; may be NULL. */
+	void (*created)(void *arg, const char *session);
+	/* An event's line as it stands in the log, without newline; may be NULL. */
+	void (*event)(void *arg, const char *session, const char *line, size_t n);
+	/*
+	 * The end, told once, never before the call that began it has returned; the turn is
+	 * freed afterwards.  e is NULL and result the contract's run result (of a deferred
+	 * create {session_id,session_ref}); or *e says why not, data (may be empty) is what
+	 * is known of it as raw JSON.  session is "" if none was made.
+	 */
+	void (*done)(void *arg, const char *session, struct jtext result,
+	    const struct err *e, const struct buf *data);
+	void *arg;
+};
+
+struct turns *turns_new(struct db *db, struct pool *pool);
+void turns_free(struct turns *t);	/* nobody is told; pool_free comes next */
+
+/* session/create, POST /sessions: sheet section 7.1.  NULL and *e: refused, nothing was made. */
+struct turn *turns_create(struct turns *t, struct jtext params,
+    const struct turn_hooks *hooks, struct err *e);
+/* turn/start, POST /sessions/{id}/messages.  row is the session, not archived. */
+struct turn *turns_start(struct turns *t, struct session *row,
+    struct jtext params, const struct turn_hooks *hooks, struct err *e);
+/* Let a session work on its queue; hooks may be NULL. */
+struct turn *turns_wake(struct turns *t, const char *session,
+    const struct turn_hooks *hooks);
+
+/* Ends as REQUEST_CANCELLED, or with its result if that was committed already (3.4). */
+void turns_cancel(struct turn *k);
+/* Its client went away: interrupted (a wake goes on), no hook is called any more. */
+void turns_abandon(struct turn *k);
+/* End the turn that a session is in, here or in another process; fine if it is in none. */
+void turns_interrupt(struct turns *t, const char *session);
+
+/* The server ends: what waits is refused, what runs is interrupted. */
+void turns_stop(struct turns *t);
+size_t turns_count(const struct turns *t);	/* not done yet, wakes included */
+
+#endif
