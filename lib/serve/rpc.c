@@ -6,7 +6,6 @@
 #include "base/jput.h"
 #include "runner/wire.h"
 #include "serve/rpc_impl.h"
-#include "serve/turns.h"
 #include "store/db.h"
 
 /* Lines, dispatch and answers: rpc sheet sections 2 to 4. */
@@ -262,7 +261,7 @@ void
 rpc_settle(struct rpc *s)
 {
 	struct conn *c, *next;
-	bool idle = !turns_count(s->o.turns);
+	bool idle = TAILQ_EMPTY(&s->calls);
 
 	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
 		next = TAILQ_NEXT(c, link);
@@ -273,12 +272,6 @@ rpc_settle(struct rpc *s)
 	}
 	if (s->draining && idle)
 		event_base_loopbreak(s->o.base);
-}
-
-static void
-on_idle(void *arg)
-{
-	rpc_settle(arg);
 }
 
 void
@@ -328,7 +321,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	s->interrupted = true;
 	set_timer(s, LAST_MS);
-	turns_stop(s->o.turns);
+	rpc_stop_turns(s);
 	rpc_settle(s);
 }
 
@@ -363,7 +356,6 @@ rpc_new(const struct rpc_opts *o)
 	TAILQ_INIT(&s->conns);
 	TAILQ_INIT(&s->calls);
 	TAILQ_INIT(&s->streams);
-	turns_on_idle(o->turns, on_idle, s);
 	return s;
 }
 
@@ -377,7 +369,6 @@ rpc_free(struct rpc *s)
 	while ((c = TAILQ_FIRST(&s->conns)))
 		conn_free(c);
 	rpc_forget_calls(s);
-	turns_on_idle(s->o.turns, NULL, NULL);
 	event_free(s->timer);
 	free(s->closed);
 	free(s);

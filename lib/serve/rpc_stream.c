@@ -11,6 +11,9 @@
 
 /* A reader that is so far behind gets no more deltas; its streams end. */
 #define BEHIND ((size_t)8 << 20)
+/* Lines that every client reads, less what closes them; members that always fit. */
+#define LINE_READER_MAX 65500
+#define MEMBER_SHORT 1000
 
 struct stream {
 	TAILQ_ENTRY(stream) link;
@@ -76,20 +79,26 @@ is_cancelled(struct jtext payload)
 	    json_str_is(json_get(payload, "code"), "REQUEST_CANCELLED");
 }
 
-/* The payload's members behind the envelope's; one that is named payload stays inside. */
+/*
+ * The payload's members behind the envelope's; one that is named payload stays inside.
+ * A reader of 64 KiB lines (sheet section 2) dies of a longer one: where both do not fit,
+ * what is long stands in the payload alone.
+ */
 static void
 put_members(struct buf *b, struct jtext payload)
 {
+	bool long_line = b->n + payload.n > LINE_READER_MAX;
 	struct jiter it;
 
-	if (!starts(payload, "{\"type\":\"hook_denied\"") &&
+	if (!long_line && !starts(payload, "{\"type\":\"hook_denied\"") &&
 	    !starts(payload, "{\"type\":\"tool_config_changed\"")) {
 		buf_putc(b, ',');
 		buf_put(b, payload.p + 1, payload.n - 2);
 		return;
 	}
 	for (it = json_iter(payload); json_next(&it); )
-		if (!json_str_is(it.key, "payload")) {
+		if (!json_str_is(it.key, "payload") &&
+		    (!long_line || it.value.n <= MEMBER_SHORT)) {
 			jput_raw(b, it.key.p, it.key.n);
 			buf_putc(b, ':');
 			buf_put(b, it.value.p, it.value.n);
