@@ -21,6 +21,7 @@
 #include "runner/pool.h"
 #include "serve/listen.h"
 #include "serve/rpc.h"
+#include "serve/turns.h"
 #include "store/db.h"
 #include "store/realm.h"
 
@@ -36,6 +37,7 @@ struct server {
 	struct event_base *base;
 	struct db *db;
 	struct pool *pool;
+	struct turns *turns;
 	struct rpc *rpc;
 	struct listener *listeners[2];
 	char *turn;		/* rkat-turn */
@@ -275,8 +277,9 @@ run(struct server *s, struct err *e)
 	s->base = new_base(!s->tcp && !s->unix_path);
 	s->pool = pool_new(&(struct pool_opts){ .base = s->base, .argv = argv,
 	    .max = (size_t)s->workers, .recycle = WORKER_JOBS });
+	s->turns = turns_new(s->db, s->pool);
 	s->rpc = rpc_new(&(struct rpc_opts){ .base = s->base, .db = s->db,
-	    .pool = s->pool });
+	    .pool = s->pool, .turns = s->turns });
 	return dispatch(s, e);
 }
 
@@ -300,6 +303,7 @@ close_all(struct server *s, int status)
 	for (size_t i = 0; i < COUNT(s->listeners); i++)
 		listen_close(s->listeners[i]);
 	rpc_free(s->rpc);
+	turns_free(s->turns);
 	pool_free(s->pool);
 	db_close(s->db);
 	if (s->base)

@@ -6,6 +6,7 @@
 #include "base/jput.h"
 #include "runner/wire.h"
 #include "serve/rpc_impl.h"
+#include "serve/turns.h"
 #include "store/db.h"
 
 /* Lines, dispatch and answers: rpc sheet sections 2 to 4. */
@@ -261,7 +262,7 @@ void
 rpc_settle(struct rpc *s)
 {
 	struct conn *c, *next;
-	bool idle = TAILQ_EMPTY(&s->calls);
+	bool idle = !turns_count(s->o.turns);
 
 	for (c = TAILQ_FIRST(&s->conns); c; c = next) {
 		next = TAILQ_NEXT(c, link);
@@ -272,6 +273,12 @@ rpc_settle(struct rpc *s)
 	}
 	if (s->draining && idle)
 		event_base_loopbreak(s->o.base);
+}
+
+static void
+on_idle(void *arg)
+{
+	rpc_settle(arg);
 }
 
 void
@@ -321,7 +328,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	s->interrupted = true;
 	set_timer(s, LAST_MS);
-	rpc_stop_turns(s);
+	turns_stop(s->o.turns);
 	rpc_settle(s);
 }
 
@@ -356,6 +363,7 @@ rpc_new(const struct rpc_opts *o)
 	TAILQ_INIT(&s->conns);
 	TAILQ_INIT(&s->calls);
 	TAILQ_INIT(&s->streams);
+	turns_on_idle(o->turns, on_idle, s);
 	return s;
 }
 
@@ -369,6 +377,7 @@ rpc_free(struct rpc *s)
 	while ((c = TAILQ_FIRST(&s->conns)))
 		conn_free(c);
 	rpc_forget_calls(s);
+	turns_on_idle(s->o.turns, NULL, NULL);
 	event_free(s->timer);
 	free(s->closed);
 	free(s);

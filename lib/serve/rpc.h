@@ -6,6 +6,7 @@
 struct event_base;
 struct db;
 struct pool;
+struct turns;
 
 /*
  * JSON-RPC 2.0 as lines (contract rpc sheet): any number of clients, one realm.  Turns
@@ -18,10 +19,11 @@ struct rpc_opts {
 	struct event_base *base;
 	struct db *db;
 	struct pool *pool;
+	struct turns *turns;
 };
 
 struct rpc *rpc_new(const struct rpc_opts *o);
-/* The jobs that are left must not run any more: pool_free comes next. */
+/* turns_free and pool_free come next. */
 void rpc_free(struct rpc *s);
 
 enum rpc_client {

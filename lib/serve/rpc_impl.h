@@ -9,12 +9,12 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/util.h"
+#include "serve/params.h"
 #include "serve/rpc.h"
 #include "store/realm.h"
 #include "store/sessions.h"
 
 struct event;
-struct job;
 struct wire;
 
 /* What the rpc_*.c files share. */
@@ -85,30 +85,16 @@ void rpc_settle(struct rpc *s);
 
 /* ---- rpc_params.c ---- */
 
-/* A string member: new, NULL if it is null or absent; a wrong kind is an error. */
-int param_str(struct jtext params, const char *key, char **out, struct err *e);
-int param_needed(struct jtext params, const char *key, char **out,
-    struct err *e);
-/* A whole number from 0 on; *out is left alone if it is null or absent. */
-int param_count(struct jtext params, const char *key, int64_t *out,
-    struct err *e);
-/* Null counts as absent. */
-struct jtext param_get(struct jtext params, const char *key);
 /* The session that session_id names, archived ones included if asked; free it. */
 int param_session(struct req *r, bool archived, struct session *s,
     struct err *e);
-/* session_id and session_ref into an open object. */
-void put_session_ref(struct rpc *s, const char *session, struct buf *b);
-
 /* ---- rpc_turn.c ---- */
 
 /* `cancel`: request_id is matched by its text. */
 void rpc_cancel(struct conn *c, struct jtext request_id);
 /* A client went away: what it asked for ends. */
 void rpc_abandon(struct conn *c);
-/* The server ends: what waits is refused, what runs is interrupted. */
-void rpc_stop_turns(struct rpc *s);
-/* Free all calls; their jobs are the pool's to end. */
+/* Free all calls; their turns are freed by turns_free. */
 void rpc_forget_calls(struct rpc *s);
 /* Let the session work on its queue; c is told of the events. */
 void rpc_wake(struct conn *c, const char *session);

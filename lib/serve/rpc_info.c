@@ -1,10 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fs.h"
 #include "base/jput.h"
-#include "model/capabilities.h"
-#include "model/catalog.h"
+#include "serve/about.h"
 #include "serve/rpc_impl.h"
 #include "store/blobs.h"
 #include "store/config.h"
@@ -56,69 +54,17 @@ METHOD(rpc_blob_get)
 
 METHOD(rpc_capabilities_get)
 {
-	struct config c;
-
-	if (config_load(r->s->realm, &c, e) < 0)
-		return -1;
-	capabilities_emit(&c, out);
-	config_free(&c);
-	return 0;
+	return about_capabilities(r->s->realm, out, e);
 }
 
 METHOD(rpc_models_catalog)
 {
-	struct config c;
-	int rc;
-
-	if (config_load(r->s->realm, &c, e) < 0)
-		return -1;
-	rc = catalog_emit(&c, r->s->realm->user_root, out, e);
-	config_free(&c);
-	return rc;
-}
-
-/* ---- config ---- */
-
-static void
-put_path(const struct rpc *s, struct buf *b, const char *key,
-    const char *name)
-{
-	char *path = fs_join(s->realm->dir, name);
-
-	jput_kcstr(b, key, path);
-	free(path);
-}
-
-static void
-put_envelope(struct rpc *s, const struct config *c, struct buf *b)
-{
-	jput_open(b, '{');
-	jput_key(b, "config");
-	config_emit_json(c, b, false);
-	jput_ki64(b, "generation", c->generation);
-	jput_kcstr(b, "realm_id", s->realm->id);
-	jput_kcstr(b, "instance_id", s->realm->instance);
-	jput_kcstr(b, "backend", s->realm->backend);
-	jput_key(b, "resolved_paths");
-	jput_open(b, '{');
-	jput_kcstr(b, "root", s->realm->dir);
-	put_path(s, b, "manifest_path", "realm_manifest.json");
-	put_path(s, b, "config_path", "config.toml");
-	put_path(s, b, "sessions_sqlite_path", "realm.sqlite3");
-	put_path(s, b, "sessions_jsonl_dir", "events");
-	jput_close(b, '}');
-	jput_close(b, '}');
+	return about_models(r->s->realm, out, e);
 }
 
 METHOD(rpc_config_get)
 {
-	struct config c;
-
-	if (config_load(r->s->realm, &c, e) < 0)
-		return -1;
-	put_envelope(r->s, &c, out);
-	config_free(&c);
-	return 0;
+	return about_config(r->s->realm, true, out, e);
 }
 
 /* `member` holds the value, beside it expected_generation; or the params are the value. */
@@ -128,7 +74,7 @@ change(struct req *r, const char *member, int (*apply)(const struct realm *,
     struct err *e)
 {
 	struct jtext v = param_get(r->params, member);
-	int64_t expected = -1, generation;
+	int64_t expected = -1;
 
 	if (v.p && param_count(r->params, "expected_generation", &expected,
 	    e) < 0)
@@ -138,11 +84,8 @@ change(struct req *r, const char *member, int (*apply)(const struct realm *,
 	if (!json_is(v, '{'))
 		return err_set(e, E_INVALID_PARAMS, "Failed to parse config "
 		    "payload: /%s: want an object", member);
-	if (apply(r->s->realm, v, expected, &generation, e) < 0) {
-		if (e->code == E_CONFLICT && *e->text == 'g')
-			*e->text = 'G';	/* as the contract writes it */
+	if (about_change_config(r->s->realm, apply, v, expected, e) < 0)
 		return -1;
-	}
 	return rpc_config_get(r, out, e);
 }
 

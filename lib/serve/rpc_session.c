@@ -4,50 +4,14 @@
 #include "base/jput.h"
 #include "model/catalog.h"
 #include "serve/rpc_impl.h"
+#include "serve/sessions.h"
 #include "store/db.h"
 #include "store/inputs.h"
 #include "store/lock.h"
 
 /* What is known of sessions, and what is said to them: rpc sheet sections 7.2 to 7.5. */
 
-/* What list and read begin with. */
-static void
-put_summary(struct rpc *s, const struct session *row, struct buf *b)
-{
-	put_session_ref(s, row->id, b);
-	jput_ki64(b, "created_at", row->created_ms / 1000);
-	jput_ki64(b, "updated_at", row->updated_ms / 1000);
-	jput_ki64(b, "message_count", row->messages);
-	jput_kbool(b, "is_active", lock_held(s->realm, row->id));
-}
-
-static void
-put_labels(const struct session *row, struct buf *b)
-{
-	if (json_count(json_text(row->labels)))
-		jput_kraw(b, "labels", row->labels, strlen(row->labels));
-}
-
 /* ---- list ---- */
-
-struct list {
-	struct rpc *s;
-	struct buf *out;
-};
-
-static int
-add_row(void *arg, const struct session *row)
-{
-	struct list *l = arg;
-
-	jput_open(l->out, '{');
-	put_summary(l->s, row, l->out);
-	jput_ki64(l->out, "total_tokens", row->usage.input +
-	    row->usage.output);
-	put_labels(row, l->out);
-	jput_close(l->out, '}');
-	return 0;
-}
 
 /* {"k":"v"} as "k=v" each; the array and its strings are new. */
 static int
@@ -77,7 +41,6 @@ label_filter(struct jtext labels, char ***list, size_t *n, struct err *e)
 METHOD(rpc_session_list)
 {
 	struct session_query q = { .limit = -1 };
-	struct list l = { r->s, out };
 	char **labels = NULL;
 	size_t n = 0;
 	int rc = -1;
@@ -88,12 +51,7 @@ METHOD(rpc_session_list)
 		goto done;
 	q.labels = (const char *const *)labels;
 	q.n_labels = n;
-	jput_open(out, '{');
-	jput_key(out, "sessions");
-	jput_open(out, '[');
-	rc = session_list(r->s->o.db, &q, add_row, &l, e);
-	jput_close(out, ']');
-	jput_close(out, '}');
+	rc = sessions_list(r->s->o.db, &q, out, e);
 done:
 	while (n)
 		free(labels[--n]);
@@ -172,11 +130,11 @@ METHOD(rpc_session_read)
 		return -1;
 	rc = last_text(r->s, &row, &text, e);
 	jput_open(out, '{');
-	put_summary(r->s, &row, out);
+	sessions_put_summary(r->s->realm, &row, out);
 	put_model(&row, out);
 	if (text.n && !lock_held(r->s->realm, row.id))
 		jput_kstr(out, "last_assistant_text", text.p, text.n);
-	put_labels(&row, out);
+	sessions_put_labels(&row, out);
 	jput_close(out, '}');
 	buf_free(&text);
 	session_free(&row);
@@ -188,35 +146,14 @@ METHOD(rpc_session_read)
 METHOD(rpc_session_history)
 {
 	struct session row = { .id = "" };
-	struct messages m = { .v = NULL };
-	int64_t offset = 0, limit = -1, total;
-	int rc = -1;
+	int64_t offset = 0, limit = -1;
+	int rc;
 
 	if (param_count(r->params, "offset", &offset, e) < 0 ||
 	    param_count(r->params, "limit", &limit, e) < 0 ||
 	    param_session(r, true, &row, e) < 0)
 		return -1;
-	total = row.messages;
-	if (total && offset > total)
-		offset = total;
-	if (messages_page(r->s->o.db, row.id, offset, limit, &m, e) < 0)
-		goto done;
-	jput_open(out, '{');
-	put_session_ref(r->s, row.id, out);
-	jput_ki64(out, "message_count", total);
-	jput_ki64(out, "offset", offset);
-	if (limit >= 0)
-		jput_ki64(out, "limit", limit);
-	jput_kbool(out, "has_more", offset + (int64_t)m.n < total);
-	jput_key(out, "messages");
-	jput_open(out, '[');
-	for (size_t i = 0; i < m.n; i++)
-		jput_raw(out, m.v[i].p, m.v[i].n);
-	jput_close(out, ']');
-	jput_close(out, '}');
-	messages_free(&m);
-	rc = 0;
-done:
+	rc = sessions_history(r->s->o.db, &row, offset, limit, out, e);
 	session_free(&row);
 	return rc;
 }

@@ -34,6 +34,11 @@ struct turn_hooks {
 	void (*done)(void *arg, const char *session, struct jtext result,
 	    const struct err *e, const struct buf *data);
 	void *arg;
+	/*
+	 * By the rules of REST (sheet sections 4.2, 4.4): a session outlives its failed
+	 * first turn, and every turn may change what its session is made of.
+	 */
+	bool rest;
 };
 
 struct turns *turns_new(struct db *db, struct pool *pool);
@@ -51,6 +56,8 @@ struct turn *turns_wake(struct turns *t, const char *session,
 
 /* Ends as REQUEST_CANCELLED, or with its result if that was committed already (3.4). */
 void turns_cancel(struct turn *k);
+/* Is its prompt with a worker?  Else it waits, or its session is being made. */
+bool turns_submitted(const struct turn *k);
 /* Its client went away: interrupted (a wake goes on), no hook is called any more. */
 void turns_abandon(struct turn *k);
 /* End the turn that a session is in, here or in another process; fine if it is in none. */
@@ -59,5 +66,7 @@ void turns_interrupt(struct turns *t, const char *session);
 /* The server ends: what waits is refused, what runs is interrupted. */
 void turns_stop(struct turns *t);
 size_t turns_count(const struct turns *t);	/* not done yet, wakes included */
+/* Be told whenever that becomes 0. */
+void turns_on_idle(struct turns *t, void (*idle)(void *arg), void *arg);
 
 #endif

@@ -1,0 +1,180 @@
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jput.h"
+#include "serve/sessions.h"
+#include "store/db.h"
+#include "store/lock.h"
+#include "store/realm.h"
+
+/* ---- locators ---- */
+
+/* The hex digits of a UUID, hyphens at their places or nowhere. */
+static bool
+digits(const char *p, size_t n, char id[UUID_LEN + 1])
+{
+	char *out = id;
+
+	if (n != 32 && n != UUID_LEN)
+		return false;
+	for (size_t i = 0; i < UUID_LEN; i++) {
+		bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (hyphen && n == UUID_LEN && *p++ != '-')
+			return false;
+		if (!hyphen && !isxdigit((unsigned char)*p))
+			return false;
+		*out++ = hyphen ? '-' : (char)tolower((unsigned char)*p++);
+	}
+	*out = '\0';
+	return true;
+}
+
+bool
+locator_uuid(const char *raw, char id[UUID_LEN + 1])
+{
+	static const char urn[] = "urn:uuid:";
+	size_t n = strlen(raw);
+
+	if (!strncmp(raw, urn, sizeof urn - 1)) {
+		raw += sizeof urn - 1;
+		n -= sizeof urn - 1;
+	} else if (n == UUID_LEN + 2 && *raw == '{' && raw[n - 1] == '}') {
+		raw++;
+		n -= 2;
+	}
+	return digits(raw, n, id);
+}
+
+enum locator_fault
+locator_parse(const struct realm *r, const char *raw, struct locator *l)
+{
+	const char *colon = strchr(raw, ':');
+	size_t n = colon ? (size_t)(colon - raw) : 0;
+
+	*l = (struct locator){ .id = "" };
+	/* urn:uuid:... has colons of its own. */
+	if (locator_uuid(raw, l->id))
+		return LOCATOR_OK;
+	if (!colon)
+		return LOCATOR_ID;
+	if (!n || !colon[1])
+		return LOCATOR_FORM;
+	snprintf(l->realm, sizeof l->realm, "%.*s", (int)(n < 127 ? n : 127),
+	    raw);
+	if (!realm_id_valid(l->realm) && strcmp(l->realm, r->id))
+		return LOCATOR_REALM;
+	if (!locator_uuid(colon + 1, l->id))
+		return LOCATOR_ID;
+	return strcmp(l->realm, r->id) ? LOCATOR_ELSEWHERE : LOCATOR_OK;
+}
+
+int
+sessions_load(struct db *db, const char *id, bool archived, struct session *s,
+    struct err *e)
+{
+	int rc = session_load(db, id, s, e);
+
+	if (rc == 0 && s->archived && !archived) {
+		session_free(s);
+		rc = err_set(e, E_SESSION_NOT_FOUND, " ");
+	}
+	if (rc < 0 && e->code == E_SESSION_NOT_FOUND)
+		err_set(e, E_SESSION_NOT_FOUND, "Session not found: %s", id);
+	return rc;
+}
+
+/* ---- what is shown ---- */
+
+void
+sessions_put_ref(const struct realm *r, const char *session, struct buf *b)
+{
+	char *ref = xasprintf("%s:%s", r->id, session);
+
+	jput_kcstr(b, "session_id", session);
+	jput_kcstr(b, "session_ref", ref);
+	free(ref);
+}
+
+void
+sessions_put_labels(const struct session *row, struct buf *b)
+{
+	if (json_count(json_text(row->labels)))
+		jput_kraw(b, "labels", row->labels, strlen(row->labels));
+}
+
+void
+sessions_put_summary(const struct realm *r, const struct session *row,
+    struct buf *b)
+{
+	sessions_put_ref(r, row->id, b);
+	jput_ki64(b, "created_at", row->created_ms / 1000);
+	jput_ki64(b, "updated_at", row->updated_ms / 1000);
+	jput_ki64(b, "message_count", row->messages);
+	jput_kbool(b, "is_active", lock_held(r, row->id));
+}
+
+struct list {
+	const struct realm *realm;
+	struct buf *out;
+};
+
+static int
+add_row(void *arg, const struct session *row)
+{
+	struct list *l = arg;
+
+	jput_open(l->out, '{');
+	sessions_put_summary(l->realm, row, l->out);
+	jput_ki64(l->out, "total_tokens", row->usage.input +
+	    row->usage.output);
+	sessions_put_labels(row, l->out);
+	jput_close(l->out, '}');
+	return 0;
+}
+
+int
+sessions_list(struct db *db, const struct session_query *q, struct buf *b,
+    struct err *e)
+{
+	struct list l = { db_realm(db), b };
+	int rc;
+
+	jput_open(b, '{');
+	jput_key(b, "sessions");
+	jput_open(b, '[');
+	rc = session_list(db, q, add_row, &l, e);
+	jput_close(b, ']');
+	jput_close(b, '}');
+	return rc;
+}
+
+int
+sessions_history(struct db *db, const struct session *row, int64_t offset,
+    int64_t limit, struct buf *b, struct err *e)
+{
+	int64_t total = row->messages;
+	struct messages m;
+
+	if (total && offset > total)
+		offset = total;
+	if (messages_page(db, row->id, offset, limit, &m, e) < 0)
+		return -1;
+	jput_open(b, '{');
+	sessions_put_ref(db_realm(db), row->id, b);
+	jput_ki64(b, "message_count", total);
+	jput_ki64(b, "offset", offset);
+	if (limit >= 0)
+		jput_ki64(b, "limit", limit);
+	jput_kbool(b, "has_more", offset + (int64_t)m.n < total);
+	jput_key(b, "messages");
+	jput_open(b, '[');
+	for (size_t i = 0; i < m.n; i++)
+		jput_raw(b, m.v[i].p, m.v[i].n);
+	jput_close(b, ']');
+	jput_close(b, '}');
+	messages_free(&m);
+	return 0;
+}

@@ -1,0 +1,312 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jput.h"
+#include "runner/pool.h"
+#include "serve/turns_impl.h"
+#include "store/db.h"
+#include "store/lock.h"
+
+/* The life of a turn, from its job to its end. */
+
+struct turn *
+turn_new(struct turns *t, const char *session, const struct turn_hooks *hooks)
+{
+	struct turn *k = xcalloc(1, sizeof *k);
+
+	k->t = t;
+	if (hooks)
+		k->hooks = *hooks;
+	memcpy(k->session, session, strlen(session) + 1);
+	TAILQ_INSERT_TAIL(&t->list, k, link);
+	t->n++;
+	return k;
+}
+
+static void
+unlink_turn(struct turn *k)
+{
+	TAILQ_REMOVE(&k->t->list, k, link);
+	k->t->n--;
+}
+
+static void
+turn_free(struct turn *k)
+{
+	free(k->prompt);
+	free(k);
+}
+
+/* ---- its end ---- */
+
+static void
+finish(struct turn *k, struct jtext result, const struct err *e,
+    const struct buf *data)
+{
+	struct turns *t = k->t;
+
+	unlink_turn(k);
+	if (k->hooks.done)
+		k->hooks.done(k->hooks.arg, k->session, result, e, data);
+	turn_free(k);
+	if (!t->n && t->idle)
+		t->idle(t->idle_arg);
+}
+
+void
+turn_finish(struct turn *k, struct jtext result)
+{
+	finish(k, result, NULL, NULL);
+}
+
+void
+turn_fail(struct turn *k, const struct err *e, const struct buf *data)
+{
+	static const struct buf none = BUF_INIT;
+
+	if (!k->create)
+		turn_stage_again(k);
+	else if (*k->session && !(k->hooks.rest && k->ran))
+		session_archive(k->t->db, k->session, NULL);
+	finish(k, JTEXT_NONE, e, data ? data : &none);
+}
+
+void
+turn_refuse(struct turn *k, const char *why)
+{
+	struct err e = ERR_NONE;
+
+	err_set(&e, E_REQUEST_CANCELLED, "%s", why);
+	turn_fail(k, &e, NULL);
+}
+
+/* The name of a code in the contract: ours are finer. */
+static enum err_code
+contract_code(enum err_code code)
+{
+	for (int i = E_NONE + 1; i < (int)code; i++)
+		if (err_info((enum err_code)i)->rpc == err_info(code)->rpc)
+			return (enum err_code)i;
+	return code;
+}
+
+/* A worker's error as ours; data gets what is known of it. */
+static void
+take_error(struct jtext error, struct err *e, struct buf *data)
+{
+	struct jiter it = json_iter(error);
+	char *text = json_get_str(error, "message");
+	enum err_code code = E_INTERNAL_ERROR;
+
+	for (int i = E_NONE + 1; i < E_COUNT; i++)
+		if (json_str_is(json_get(error, "code"),
+		    err_info((enum err_code)i)->name))
+			code = (enum err_code)i;
+	/* "/member: want ..." is about params. */
+	err_set(e, code, "%s%s", text && *text == '/' ? "Invalid params: " :
+	    "", text ? text : "the turn failed");
+	jput_open(data, '{');
+	jput_kcstr(data, "code", err_info(contract_code(code))->name);
+	while (json_next(&it))
+		if (!json_str_is(it.key, "code")) {
+			jput_raw(data, it.key.p, it.key.n);
+			buf_putc(data, ':');
+			buf_put(data, it.value.p, it.value.n);
+		}
+	jput_close(data, '}');
+	free(text);
+}
+
+int
+turn_error(struct jtext answer, const struct err *lost, struct err *e,
+    struct buf *data)
+{
+	struct jtext error = json_get(answer, "error");
+
+	if (lost) {
+		*e = *lost;
+		return -1;
+	}
+	if (!error.p)
+		return 0;
+	take_error(error, e, data);
+	return -1;
+}
+
+/* ---- runs ---- */
+
+static void
+on_event(void *arg, const char *line, size_t n)
+{
+	struct turn *k = arg;
+
+	if (k->hooks.event)
+		k->hooks.event(k->hooks.arg, k->session, line, n);
+}
+
+static void
+on_done(void *arg, struct jtext answer, const struct err *lost)
+{
+	struct turn *k = arg;
+	struct jtext outcome = json_get(answer, "outcome");
+	struct buf data = BUF_INIT;
+	struct err e = ERR_NONE;
+
+	k->ran = true;
+	if (turn_error(answer, lost, &e, &data) < 0) {
+		if (k->cancelled)
+			turn_refuse(k,
+			    "request cancelled before response publish");
+		else
+			turn_fail(k, &e, &data);
+	} else if (k->wake || json_str_is(outcome, "completed")) {
+		turn_finish(k, json_get(answer, "result"));
+	} else {
+		err_set(&e, E_INTERNAL_ERROR, "turn completed without result");
+		turn_fail(k, &e, NULL);
+	}
+	buf_free(&data);
+}
+
+void
+turn_run(struct turn *k, struct buf *members)
+{
+	const struct job_hooks hooks = { on_event, on_done, k };
+
+	jput_kcstr(members, "op", "run");
+	jput_kcstr(members, "session", k->session);
+	jput_close(members, '}');
+	k->run = true;
+	k->job = pool_run(k->t->pool, k->session,
+	    json_slice(members->p, members->n), &hooks);
+	buf_free(members);
+}
+
+struct turn *
+turns_wake(struct turns *t, const char *session,
+    const struct turn_hooks *hooks)
+{
+	struct turn *k = turn_new(t, session, hooks);
+	struct buf b = BUF_INIT;
+
+	k->wake = true;
+	jput_open(&b, '{');
+	jput_kbool(&b, "drain", true);
+	turn_run(k, &b);
+	return k;
+}
+
+/* ---- ending ---- */
+
+/* Take a turn out of the queue, with this as its end. */
+static void
+withdraw(struct turn *k, const char *why)
+{
+	job_drop(k->job);
+	turn_refuse(k, why);
+}
+
+void
+turns_cancel(struct turn *k)
+{
+	if (k->deferred)	/* made at once */
+		return;
+	if (!job_running(k->job)) {
+		withdraw(k, "request cancelled before start");
+		return;
+	}
+	k->cancelled = true;
+	pool_interrupt(k->t->pool, k->session);
+}
+
+bool
+turns_submitted(const struct turn *k)
+{
+	return k->run && job_running(k->job);
+}
+
+void
+turns_abandon(struct turn *k)
+{
+	memset(&k->hooks, 0, sizeof k->hooks);
+	if (k->wake)	/* what came from outside goes on */
+		return;
+	k->abandoned = true;
+	if (!job_running(k->job))
+		withdraw(k, "");
+	else if (*k->session)
+		pool_interrupt(k->t->pool, k->session);
+}
+
+void
+turns_interrupt(struct turns *t, const char *session)
+{
+	const struct realm *r = db_realm(t->db);
+
+	if (!pool_interrupt(t->pool, session) && lock_held(r, session))
+		bell_ring(r, session, 'i');
+}
+
+static struct turn *
+waiting(struct turns *t)
+{
+	struct turn *k;
+
+	for (k = TAILQ_FIRST(&t->list); k; k = TAILQ_NEXT(k, link)) {
+		if (!job_running(k->job))
+			return k;
+	}
+	return NULL;
+}
+
+void
+turns_stop(struct turns *t)
+{
+	struct turn *k;
+
+	t->stopped = true;
+	/* From the start each time: whoever is told may end others. */
+	while ((k = waiting(t)))
+		withdraw(k, "the server is ending");
+	pool_interrupt_all(t->pool);
+}
+
+/* ---- all of them ---- */
+
+size_t
+turns_count(const struct turns *t)
+{
+	return t->n;
+}
+
+void
+turns_on_idle(struct turns *t, void (*idle)(void *arg), void *arg)
+{
+	t->idle = idle;
+	t->idle_arg = arg;
+}
+
+struct turns *
+turns_new(struct db *db, struct pool *pool)
+{
+	struct turns *t = xcalloc(1, sizeof *t);
+
+	t->db = db;
+	t->pool = pool;
+	TAILQ_INIT(&t->list);
+	return t;
+}
+
+void
+turns_free(struct turns *t)
+{
+	struct turn *k;
+
+	if (!t)
+		return;
+	while ((k = TAILQ_FIRST(&t->list))) {
+		unlink_turn(k);
+		turn_free(k);
+	}
+	free(t);
+}

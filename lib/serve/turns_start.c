@@ -1,0 +1,376 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jput.h"
+#include "runner/pool.h"
+#include "serve/params.h"
+#include "serve/sessions.h"
+#include "serve/turns_impl.h"
+#include "store/db.h"
+
+/* What makes a session and starts a turn: rpc sheet section 7.1, rest sheet section 4. */
+
+/* A deferred session's prompt, in its state, until its first turn takes it. */
+#define STAGED "rkat_deferred_prompt"
+
+/* ---- JSON columns of a session ---- */
+
+/* obj with key set to v, or without it. */
+static char *
+with_member(const char *obj, const char *key, struct jtext v)
+{
+	struct jiter it = json_iter(json_text(obj));
+	struct buf b = BUF_INIT;
+
+	jput_open(&b, '{');
+	while (json_next(&it)) {
+		if (json_str_is(it.key, key))
+			continue;
+		jput_raw(&b, it.key.p, it.key.n);
+		buf_putc(&b, ':');
+		buf_put(&b, it.value.p, it.value.n);
+	}
+	if (v.p)
+		jput_kraw(&b, key, v.p, v.n);
+	jput_close(&b, '}');
+	return buf_steal(&b);
+}
+
+static void
+set_member(char **column, const char *key, struct jtext v)
+{
+	char *old = *column;
+
+	*column = with_member(old, key, v);
+	free(old);
+}
+
+/* Keep the prompt for the first turn. */
+static int
+stage(struct db *db, const char *id, const char *prompt, struct err *e)
+{
+	struct session row;
+	int rc;
+
+	if (session_load(db, id, &row, e) < 0)
+		return -1;
+	set_member(&row.state, STAGED, json_text(prompt));
+	rc = session_save(db, &row, e);
+	session_free(&row);
+	return rc;
+}
+
+void
+turn_stage_again(struct turn *k)
+{
+	struct session row;
+	bool fresh;
+
+	if (!k->prompt ||
+	    session_load(k->t->db, k->session, &row, NULL) < 0)
+		return;
+	fresh = row.total_messages == 0;
+	session_free(&row);
+	if (fresh)
+		stage(k->t->db, k->session, k->prompt, NULL);
+}
+
+/* ---- params to a worker's members ---- */
+
+struct member {
+	const char *param, *member;
+};
+
+static void
+put_members(struct buf *b, struct jtext params, const struct member *m,
+    size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct jtext v = param_get(params, m[i].param);
+
+		if (v.p)
+			jput_kraw(b, m[i].member ? m[i].member : m[i].param,
+			    v.p, v.n);
+	}
+}
+
+/* Refuse what would be left out in silence. */
+static int
+refuse_later(struct jtext params, struct err *e)
+{
+	static const struct { const char *param, *needs; } later[] = {
+		{ "external_tools", "callback tools" },
+		{ "preload_skills", "skills" }, { "skill_refs", "skills" },
+		{ "skill_references", "skills" }, { "comms_name", "comms" },
+		{ "peer_meta", "comms" },
+	};
+
+	for (size_t i = 0; i < COUNT(later); i++) {
+		struct jtext v = param_get(params, later[i].param);
+
+		if (v.p && (json_is(v, '"') || json_count(v)))
+			return err_set(e, E_CAPABILITY_UNAVAILABLE,
+			    "%s: this server has no %s", later[i].param,
+			    later[i].needs);
+	}
+	return 0;
+}
+
+static int
+prompt_param(struct jtext params, struct jtext *v, struct err *e)
+{
+	*v = param_get(params, "prompt");
+	if (!v->p)
+		return err_set(e, E_INVALID_PARAMS,
+		    "Invalid params: missing field `prompt`");
+	return json_is(*v, '"') || json_is(*v, '[') ? 0 :
+	    err_set(e, E_INVALID_PARAMS, "Invalid params: /prompt: want a "
+	    "string or an array of content blocks");
+}
+
+static int
+no_keep_alive(struct jtext params, struct err *e)
+{
+	return json_get_bool(params, "keep_alive", false) ?
+	    err_set(e, E_INVALID_PARAMS,
+	    "keep_alive requires a session created with comms_name") : 0;
+}
+
+/* ---- making a session ---- */
+
+static void
+finish_deferred(struct turn *k)
+{
+	struct buf b = BUF_INIT;
+	struct err e = ERR_NONE;
+
+	if (stage(k->t->db, k->session, k->prompt, &e) < 0) {
+		turn_fail(k, &e, NULL);
+		return;
+	}
+	jput_open(&b, '{');
+	sessions_put_ref(db_realm(k->t->db), k->session, &b);
+	jput_close(&b, '}');
+	turn_finish(k, json_slice(b.p, b.n));
+	buf_free(&b);
+}
+
+static void
+first_run(struct turn *k)
+{
+	struct buf b = BUF_INIT;
+
+	jput_open(&b, '{');
+	jput_kraw(&b, "prompt", k->prompt, strlen(k->prompt));
+	free(k->prompt);
+	k->prompt = NULL;
+	turn_run(k, &b);
+	if (k->hooks.created)
+		k->hooks.created(k->hooks.arg, k->session);
+}
+
+static void
+on_created(void *arg, struct jtext answer, const struct err *lost)
+{
+	struct turn *k = arg;
+	struct buf data = BUF_INIT;
+	struct err e = ERR_NONE;
+	char *id = json_get_str(json_get(answer, "result"), "session_id");
+
+	if (id && strlen(id) == UUID_LEN)
+		memcpy(k->session, id, UUID_LEN + 1);
+	free(id);
+	if (turn_error(answer, lost, &e, &data) < 0)
+		turn_fail(k, &e, &data);
+	else if (k->cancelled)
+		turn_refuse(k, "request cancelled before start");
+	else if (k->abandoned || (k->t->stopped && !k->deferred))
+		turn_refuse(k, "the server is ending");
+	else if (k->deferred)
+		finish_deferred(k);
+	else
+		first_run(k);
+	buf_free(&data);
+}
+
+/* What a session is made of: sheet section 7.1. */
+static const struct member create_members[] = {
+	{ "model", NULL }, { "provider", NULL }, { "max_tokens", NULL },
+	{ "system_prompt", NULL }, { "output_schema", NULL },
+	{ "structured_output_retries", NULL }, { "hooks_override", NULL },
+	{ "enable_builtins", NULL }, { "enable_shell", NULL },
+	{ "enable_memory", NULL }, { "enable_mob", NULL },
+	{ "budget_limits", "budget" }, { "provider_params", NULL },
+	{ "labels", NULL }, { "additional_instructions", NULL },
+	{ "app_context", NULL }, { "shell_env", NULL },
+};
+
+struct turn *
+turns_create(struct turns *t, struct jtext params,
+    const struct turn_hooks *hooks, struct err *e)
+{
+	struct jtext prompt, turn = param_get(params, "initial_turn");
+	bool deferred = json_str_is(turn, "deferred");
+	struct buf b = BUF_INIT;
+	struct turn *k;
+
+	if (prompt_param(params, &prompt, e) < 0 ||
+	    refuse_later(params, e) < 0 || no_keep_alive(params, e) < 0)
+		return NULL;
+	if (turn.p && !deferred && !json_str_is(turn, "run_immediately")) {
+		err_set(e, E_INVALID_PARAMS, "Invalid params: "
+		    "/initial_turn: want run_immediately or deferred");
+		return NULL;
+	}
+	k = turn_new(t, "", hooks);
+	k->create = true;
+	k->deferred = deferred;
+	k->prompt = xstrndup(prompt.p, prompt.n);
+	jput_open(&b, '{');
+	jput_kcstr(&b, "op", "create");
+	put_members(&b, params, create_members, COUNT(create_members));
+	jput_close(&b, '}');
+	k->job = pool_run(t->pool, "", json_slice(b.p, b.n),
+	    &(const struct job_hooks){ NULL, on_created, k });
+	buf_free(&b);
+	return k;
+}
+
+/* ---- a turn ---- */
+
+/* For a session that had no turn yet; a live one keeps what it was made with. */
+static const char *const first_only[] = { "max_tokens", "system_prompt",
+	"output_schema", "structured_output_retries" };
+
+static int
+refuse_overrides(struct jtext params, struct err *e)
+{
+	struct buf names = BUF_INIT;
+
+	for (size_t i = 0; i < COUNT(first_only); i++)
+		if (param_get(params, first_only[i]).p)
+			buf_printf(&names, "%s%s", names.n ? ", " : "",
+			    first_only[i]);
+	if (names.n)
+		err_set(e, E_INVALID_PARAMS, "Cannot override %s on a "
+		    "runtime-routed turn; set these at session/create time or "
+		    "use a deferred session", names.p);
+	else if (param_get(params, "provider").p &&
+	    !param_get(params, "model").p)
+		err_set(e, E_INVALID_PARAMS, "provider override requires model "
+		    "on an existing session");
+	else
+		return 0;
+	buf_free(&names);
+	return -1;
+}
+
+/* A text as a block. */
+static void
+put_blocks(struct buf *b, struct jtext content)
+{
+	struct jiter it;
+
+	if (json_is(content, '"')) {
+		jput_open(b, '{');
+		jput_kcstr(b, "type", "text");
+		jput_kraw(b, "text", content.p, content.n);
+		jput_close(b, '}');
+		return;
+	}
+	for (it = json_iter(content); json_next(&it); )
+		jput_raw(b, it.value.p, it.value.n);
+}
+
+/* The prompt of the create, an empty line, and that of the turn (sheet section 7.1). */
+static void
+put_prompt(struct buf *b, struct jtext staged, struct jtext prompt)
+{
+	jput_key(b, "prompt");
+	if (!staged.p) {
+		jput_raw(b, prompt.p, prompt.n);
+	} else if (json_is(staged, '"') && json_is(prompt, '"')) {
+		buf_put(b, staged.p, staged.n - 1);
+		buf_puts(b, "\\n\\n");
+		buf_put(b, prompt.p + 1, prompt.n - 1);
+	} else {
+		jput_open(b, '[');
+		put_blocks(b, staged);
+		put_blocks(b, prompt);
+		jput_close(b, ']');
+	}
+}
+
+/* Of the first turn, what is the session's: into its row, with its prompt taken out. */
+static int
+unstage(struct db *db, struct session *row, struct jtext params,
+    struct err *e)
+{
+	static const char *const kept[] = { "max_tokens",
+		"structured_output_retries" };
+
+	for (size_t i = 0; i < COUNT(kept); i++) {
+		struct jtext v = param_get(params, kept[i]);
+		int64_t n = 0;
+
+		if (param_count(params, kept[i], &n, e) < 0)
+			return -1;
+		if (n > UINT32_MAX || (v.p && i == 0 && n == 0))
+			return err_set(e, E_INVALID_PARAMS, "Invalid params: "
+			    "/%s: out of range", kept[i]);
+		if (v.p)
+			set_member(&row->meta, kept[i], v);
+	}
+	set_member(&row->state, STAGED, JTEXT_NONE);
+	return session_save(db, row, e);
+}
+
+static const struct member turn_members[] = {
+	{ "additional_instructions", NULL }, { "model", NULL },
+	{ "provider", NULL }, { "provider_params", NULL },
+	{ "system_prompt", NULL }, { "output_schema", NULL },
+};
+static const struct member overlay_members[] = {
+	{ "allowed_tools", "allow_tools" }, { "blocked_tools", "block_tools" },
+};
+
+/* A session's first turn: it takes what was staged, *kept. */
+static int
+take_staged(struct turns *t, struct session *row, struct jtext params,
+    char **kept, struct err *e)
+{
+	struct jtext staged = json_get(json_text(row->state), STAGED);
+
+	*kept = staged.p ? xstrndup(staged.p, staged.n) : NULL;
+	if (unstage(t->db, row, params, e) == 0)
+		return 0;
+	free(*kept);
+	*kept = NULL;
+	return -1;
+}
+
+struct turn *
+turns_start(struct turns *t, struct session *row, struct jtext params,
+    const struct turn_hooks *hooks, struct err *e)
+{
+	bool first = row->total_messages == 0 && !pool_has(t->pool, row->id);
+	struct buf b = BUF_INIT;
+	struct jtext prompt;
+	struct turn *k;
+	char *kept = NULL;
+
+	if (prompt_param(params, &prompt, e) < 0 ||
+	    refuse_later(params, e) < 0 || no_keep_alive(params, e) < 0 ||
+	    (first ? take_staged(t, row, params, &kept, e) :
+	    refuse_overrides(params, e)) < 0)
+		return NULL;
+	jput_open(&b, '{');
+	put_prompt(&b, json_text(kept), prompt);
+	put_members(&b, params, turn_members, COUNT(turn_members));
+	put_members(&b, param_get(params, "flow_tool_overlay"),
+	    overlay_members, COUNT(overlay_members));
+	k = turn_new(t, row->id, hooks);
+	k->prompt = kept;
+	turn_run(k, &b);
+	return k;
+}
