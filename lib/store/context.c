@@ -39,7 +39,7 @@ compare(struct db *db, const char *session, struct jtext text,
 	if (rc > 0 && !sqlite3_column_int(st, 0))
 		rc = err_set(e, E_INVALID_PARAMS,
 		    "system-context idempotency conflict for key '%s'", idem);
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return rc;
 }
 
@@ -85,7 +85,7 @@ context_pending(struct db *db, const char *session, struct buf *text,
 		buf_printf(text, "\n\n%s",
 		    (const char *)sqlite3_column_text(st, 2));
 	}
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return rc;
 }
 

@@ -10,20 +10,25 @@
 #include "base/buf.h"
 #include "base/util.h"
 #include "store/sql.h"
+#include "store/writers.h"
 
 #define BUSY_LIMIT_MS 60000
 #define BUSY_SLEEP_MS 40.0
+#define WAL_PAGES 250		/* a small WAL is read fast */
 
-/* Statements of db_run that stay prepared: preparing costs more than running most of them. */
-#define KEPT_MAX 32
+/* Statements that stay prepared: preparing costs more than running most of them. */
+#define KEPT_MAX 64
 
 struct db {
 	sqlite3 *h;
 	const struct realm *realm;
 	int64_t busy_since;
+	int writers;		/* where they stand in line */
+	bool writing;		/* we are the first of them */
+	bool unsynced;		/* a commit of ours may not be on disk yet */
 	struct kept {
-		const char *sql;	/* known by its address: always a constant */
 		sqlite3_stmt *st;
+		bool used;	/* not done yet */
 	} kept[KEPT_MAX];
 	size_t n_kept;
 };
@@ -117,23 +122,59 @@ bind(sqlite3_stmt *st, const char *types, va_list ap)
 	return rc;
 }
 
+/* The statement of sql, prepared now or before. */
+static sqlite3_stmt *
+prepared(struct db *db, const char *sql, struct err *e)
+{
+	struct kept *k = db->kept;
+	sqlite3_stmt *st = NULL;
+
+	for (; k < db->kept + db->n_kept; k++)
+		if (!k->used && !strcmp(sqlite3_sql(k->st), sql)) {
+			k->used = true;
+			return k->st;
+		}
+	if (sqlite3_prepare_v2(db->h, sql, -1, &st, NULL) != SQLITE_OK) {
+		db_fail(db, e);
+		return NULL;
+	}
+	if (db->n_kept < KEPT_MAX)
+		db->kept[db->n_kept++] = (struct kept){ st, true };
+	return st;
+}
+
+void
+db_done(struct db *db, sqlite3_stmt *st)
+{
+	struct kept *k = db->kept;
+
+	while (k < db->kept + db->n_kept && k->st != st)
+		k++;
+	if (k == db->kept + db->n_kept) {
+		sqlite3_finalize(st);
+		return;
+	}
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st);
+	k->used = false;
+}
+
 sqlite3_stmt *
 db_query(struct db *db, struct err *e, const char *sql, const char *types, ...)
 {
-	sqlite3_stmt *st = NULL;
+	sqlite3_stmt *st = prepared(db, sql, e);
 	va_list ap;
 	int rc;
 
-	rc = sqlite3_prepare_v2(db->h, sql, -1, &st, NULL);
-	if (rc == SQLITE_OK) {
-		va_start(ap, types);
-		rc = bind(st, types, ap);
-		va_end(ap);
-	}
+	if (!st)
+		return NULL;
+	va_start(ap, types);
+	rc = bind(st, types, ap);
+	va_end(ap);
 	if (rc == SQLITE_OK)
 		return st;
 	db_fail(db, e);
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return NULL;
 }
 
@@ -149,24 +190,60 @@ db_step(struct db *db, sqlite3_stmt *st, struct err *e)
 	return db_fail(db, e);
 }
 
-/* The statement of sql, prepared now or before; *kept says who finalizes it. */
-static sqlite3_stmt *
-prepared(struct db *db, const char *sql, bool *kept, struct err *e)
-{
-	sqlite3_stmt *st = NULL;
+/* ---- durability ---- */
 
-	*kept = true;
-	for (size_t i = 0; i < db->n_kept; i++)
-		if (db->kept[i].sql == sql)
-			return db->kept[i].st;
-	if (sqlite3_prepare_v2(db->h, sql, -1, &st, NULL) != SQLITE_OK) {
-		db_fail(db, e);
-		return NULL;
-	}
-	*kept = db->n_kept < KEPT_MAX;
-	if (*kept)
-		db->kept[db->n_kept++] = (struct kept){ sql, st };
-	return st;
+/* A commit went to the WAL. */
+static int
+on_wal(void *arg, sqlite3 *h, const char *name, int pages)
+{
+	struct db *db = arg;
+
+	(void)name;
+	db->unsynced = true;
+	if (pages >= WAL_PAGES)
+		sqlite3_wal_checkpoint_v2(h, "main",
+		    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return SQLITE_OK;
+}
+
+/*
+ * Commits are as durable as with synchronous=FULL, but the next writer need not wait
+ * for our sync, and one sync of the disk serves all who ask for it at the same time.
+ * Who reads what is not on disk yet and commits something because of it syncs both.
+ */
+static int
+sync_wal(struct db *db, struct err *e)
+{
+	sqlite3_file *wal = NULL;
+
+	db->unsynced = false;
+	sqlite3_file_control(db->h, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	if (!wal || !wal->pMethods ||
+	    wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) == SQLITE_OK)
+		return 0;
+	return err_sys(e, E_STORAGE_ERROR, "%s/realm.sqlite3-wal: sync",
+	    db->realm->dir);
+}
+
+static void
+enter_line(struct db *db, sqlite3_stmt *st)
+{
+	if (!sqlite3_get_autocommit(db->h) || sqlite3_stmt_readonly(st))
+		return;
+	writers_enter(db->writers);
+	db->writing = true;
+}
+
+/* After a statement: unless a transaction is open, let the next write; then sync. */
+static int
+settle(struct db *db, struct err *e)
+{
+	if (!sqlite3_get_autocommit(db->h))
+		return 0;
+	if (db->writing)
+		writers_leave(db->writers);
+	db->writing = false;
+	return db->unsynced ? sync_wal(db, e) : 0;
 }
 
 int
@@ -174,12 +251,12 @@ db_run(struct db *db, struct err *e, const char *sql, const char *types, ...)
 {
 	sqlite3_stmt *st;
 	va_list ap;
-	bool kept;
 	int rc;
 
-	st = prepared(db, sql, &kept, e);
+	st = prepared(db, sql, e);
 	if (!st)
 		return -1;
+	enter_line(db, st);
 	va_start(ap, types);
 	rc = bind(st, types, ap) == SQLITE_OK ? 0 : db_fail(db, e);
 	va_end(ap);
@@ -187,11 +264,8 @@ db_run(struct db *db, struct err *e, const char *sql, const char *types, ...)
 		rc = 0;
 	if (rc == 0)
 		rc = sqlite3_changes(db->h);
-	sqlite3_reset(st);
-	sqlite3_clear_bindings(st);
-	if (!kept)
-		sqlite3_finalize(st);
-	return rc;
+	db_done(db, st);
+	return settle(db, rc < 0 ? NULL : e) < 0 ? -1 : rc;
 }
 
 int
@@ -199,7 +273,7 @@ db_exec(struct db *db, const char *sql, struct err *e)
 {
 	if (sqlite3_exec(db->h, sql, NULL, NULL, NULL) != SQLITE_OK)
 		return db_fail(db, e);
-	return 0;
+	return settle(db, e);
 }
 
 char *
@@ -239,6 +313,7 @@ db_rollback(struct db *db)
 {
 	if (!sqlite3_get_autocommit(db->h))
 		sqlite3_exec(db->h, "ROLLBACK", NULL, NULL, NULL);
+	settle(db, NULL);
 }
 
 int
@@ -271,7 +346,7 @@ version(struct db *db, struct err *e)
 
 	if (st && db_step(db, st, e) > 0)
 		rc = sqlite3_column_int(st, 0);
-	sqlite3_finalize(st);
+	db_done(db, st);
 	if (rc > db_version)
 		rc = err_set(e, E_STORAGE_ERROR, "%s/realm.sqlite3: written by "
 		    "a newer rkat (schema %d, this one knows %d)",
@@ -351,9 +426,9 @@ setup(struct db *db, struct err *e)
 	 * start a new one: four syncs a turn.  It stays; a small one is read fast.
 	 */
 	sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_wal_hook(db->h, on_wal, db);
 	if (db_exec(db, "PRAGMA foreign_keys = ON;"
-	    "PRAGMA synchronous = FULL;"
-	    "PRAGMA wal_autocheckpoint = 250", e) < 0 ||
+	    "PRAGMA synchronous = NORMAL", e) < 0 ||
 	    (v = version(db, e)) < 0)
 		return -1;
 	return v < db_version ? migrate(db, e) : 0;
@@ -366,6 +441,7 @@ db_open(const struct realm *r, struct err *e)
 	char *path = realm_file(r, ".", "realm", ".sqlite3");
 
 	db->realm = r;
+	db->writers = -1;
 	if (sqlite3_open_v2(path, &db->h, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
 		db_fail(db, e);
@@ -373,6 +449,7 @@ db_open(const struct realm *r, struct err *e)
 	}
 	if (setup(db, e) < 0)
 		goto fail;
+	db->writers = writers_open(r);
 	free(path);
 	return db;
 fail:
@@ -390,6 +467,8 @@ db_close(struct db *db)
 	for (size_t i = 0; i < db->n_kept; i++)
 		sqlite3_finalize(db->kept[i].st);
 	sqlite3_close_v2(db->h);
+	if (db->writers >= 0)
+		close(db->writers);
 	free(db);
 }
 
@@ -415,7 +494,7 @@ db_check(struct db *db, struct err *e)
 		    db->realm->dir, sqlite3_column_text(st, 0));
 		goto done;
 	}
-	sqlite3_finalize(st);
+	db_done(db, st);
 	if (!(st = db_query(db, e, "PRAGMA foreign_key_check", "")))
 		goto done;
 	rc = db_step(db, st, e);
@@ -425,6 +504,6 @@ db_check(struct db *db, struct err *e)
 		    sqlite3_column_int64(st, 1), sqlite3_column_text(st, 0),
 		    sqlite3_column_text(st, 2));
 done:
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return rc;
 }

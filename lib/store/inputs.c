@@ -26,7 +26,7 @@ find_first(struct db *db, struct input *in, struct err *e)
 		    UUID_LEN);
 		in->seq = sqlite3_column_int64(st, 1);
 	}
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return rc;
 }
 
@@ -102,7 +102,7 @@ collect(struct db *db, sqlite3_stmt *st, struct input **list, size_t *n,
 		*list = xrealloc(*list, (*n + 1) * sizeof **list);
 		read_row(st, &(*list)[(*n)++]);
 	}
-	sqlite3_finalize(st);
+	db_done(db, st);
 	if (rc < 0) {
 		inputs_free(*list, *n);
 		*list = NULL;
@@ -138,7 +138,7 @@ inputs_load(struct db *db, const char *id, struct input *in, struct err *e)
 	memset(in, 0, sizeof *in);
 	if (rc > 0)
 		read_row(st, in);
-	sqlite3_finalize(st);
+	db_done(db, st);
 	if (rc == 0)
 		return err_set(e, E_NOT_FOUND, "input not found: %s", id);
 	return rc < 0 ? -1 : 0;
@@ -206,7 +206,7 @@ inputs_pending_sessions(struct db *db,
 		ids = xrealloc(ids, (n + 1) * sizeof *ids);
 		ids[n++] = db_text(st, 0);
 	}
-	sqlite3_finalize(st);
+	db_done(db, st);
 	for (size_t i = 0; i < n; i++) {
 		if (rc == 0 && !stop)
 			stop = cb(arg, ids[i]);

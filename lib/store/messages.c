@@ -47,7 +47,7 @@ find_base(struct db *db, const char *session, int64_t *offset, int64_t *base,
 		*base = sqlite3_column_int64(st, 0);
 		*offset = *offset < 0 ? 0 : *offset > live ? live : *offset;
 	}
-	sqlite3_finalize(st);
+	db_done(db, st);
 	if (rc == 0)
 		return err_set(e, E_SESSION_NOT_FOUND, "session not found: %s",
 		    session);
@@ -72,7 +72,7 @@ messages_page(struct db *db, const char *session, int64_t offset,
 
 		messages_push(m, p, (size_t)sqlite3_column_bytes(st, 0));
 	}
-	sqlite3_finalize(st);
+	db_done(db, st);
 	if (rc < 0)
 		messages_free(m);
 	return rc;
@@ -105,7 +105,7 @@ messages_append(struct db *db, const char *session, const char *raw,
 		at = sqlite3_column_int64(st, 0);
 		rc = db_step(db, st, e) < 0 ? -1 : 1;
 	}
-	sqlite3_finalize(st);
+	db_done(db, st);
 	if (rc == 0)
 		return err_set(e, E_SESSION_NOT_FOUND, "session not found: %s",
 		    session);

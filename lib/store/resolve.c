@@ -27,7 +27,7 @@ one_id(struct db *db, sqlite3_stmt *st, char id[UUID_LEN + 1], struct err *e)
 		memset(id, 0, UUID_LEN + 1);
 		strncpy(id, (const char *)sqlite3_column_text(st, 0), UUID_LEN);
 	}
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return rc;
 }
 
@@ -40,7 +40,7 @@ count(struct db *db, const char *sql, const char *prefix, int64_t *n,
 
 	if (rc > 0)
 		*n = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -167,7 +167,7 @@ prefix(struct db *db, const char *ref, char id[UUID_LEN + 1], struct err *e)
 		return one_id(db, st, id, e) > 0 ? 0 : -1;
 	if (st && db_step(db, st, e) > 0)
 		rc = ambiguous(db, ref, st, e);
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return rc;
 }
 

@@ -78,7 +78,7 @@ run_last(struct db *db, const char *session, struct run *r, struct err *e)
 	memset(r, 0, sizeof *r);
 	if (rc > 0)
 		read_row(st, r);
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return rc;
 }
 
@@ -132,7 +132,7 @@ calls_result(struct db *db, const char *session, const char *call_id,
 	if (rc > 0)
 		buf_put(result, sqlite3_column_text(st, 0),
 		    (size_t)sqlite3_column_bytes(st, 0));
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return rc;
 }
 

@@ -171,7 +171,7 @@ session_load(struct db *db, const char *id, struct session *s,
 	memset(s, 0, sizeof *s);
 	if (rc > 0)
 		read_row(st, s);
-	sqlite3_finalize(st);
+	db_done(db, st);
 	if (rc == 0)
 		return not_found(id, e);
 	return rc < 0 ? -1 : 0;
@@ -270,7 +270,7 @@ session_list(struct db *db, const struct session_query *q,
 		session_free(&s);
 	}
 done:
-	sqlite3_finalize(st);
+	db_done(db, st);
 	buf_free(&sql);
 	return rc < 0 ? -1 : 0;
 }

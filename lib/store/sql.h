@@ -7,14 +7,16 @@
 
 /*
  * What the files of lib/store share; nobody else includes this.  A statement is made
- * and bound by db_query, stepped by db_step and ended by sqlite3_finalize.  Values by
- * letter: 's' const char * (NULL: null), 't' const char * and size_t, 'i' int64_t.
+ * and bound by db_query, stepped by db_step and ended by db_done, which may keep it
+ * for the next time.  Values by letter: 's' const char * (NULL: null), 't' const
+ * char * and size_t, 'i' int64_t.
  */
 sqlite3_stmt *db_query(struct db *db, struct err *e, const char *sql,
     const char *types, ...);
 /* 1: a row, 0: no more, -1: error. */
 int db_step(struct db *db, sqlite3_stmt *st, struct err *e);
-/* Query and run to the end; sql is a constant, whose statement stays prepared.  The number of rows changed, or -1. */
+void db_done(struct db *db, sqlite3_stmt *st);	/* NULL is fine */
+/* Query and run to the end.  The number of rows changed, or -1. */
 int db_run(struct db *db, struct err *e, const char *sql,
     const char *types, ...);
 /* Of the row inserted last. */

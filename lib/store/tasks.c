@@ -46,7 +46,7 @@ task_load(struct db *db, const char *session, const char *id,
 
 	if (rc > 0)
 		buf_put(body, body_of(st).p, body_of(st).n);
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return rc;
 }
 
@@ -60,6 +60,6 @@ task_each(struct db *db, const char *session,
 
 	while (st && (rc = db_step(db, st, e)) > 0)
 		cb(arg, body_of(st));
-	sqlite3_finalize(st);
+	db_done(db, st);
 	return rc;
 }
