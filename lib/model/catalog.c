@@ -87,16 +87,39 @@ catalog_close(struct catalog *c)
 	c->user = NULL;
 }
 
-struct jtext
-catalog_get(const struct catalog *c, const char *id, const char *member)
+/* What each layer says of a model.  Looked up once: the catalogue is long. */
+struct layers {
+	struct jtext v[COUNT(((struct catalog *)NULL)->layers)];
+};
+
+static struct layers
+entry_of(const struct catalog *c, const char *id)
 {
-	for (size_t i = 0; i < COUNT(c->layers); i++) {
-		struct jtext v = json_get(json_get(c->layers[i], id), member);
+	struct layers l;
+
+	for (size_t i = 0; i < COUNT(l.v); i++)
+		l.v[i] = json_get(c->layers[i], id);
+	return l;
+}
+
+static struct jtext
+member_of(const struct layers *l, const char *member)
+{
+	for (size_t i = 0; i < COUNT(l->v); i++) {
+		struct jtext v = json_get(l->v[i], member);
 
 		if (v.p && !json_is(v, 'n'))
 			return v;
 	}
 	return JTEXT_NONE;
+}
+
+struct jtext
+catalog_get(const struct catalog *c, const char *id, const char *member)
+{
+	struct layers l = entry_of(c, id);
+
+	return member_of(&l, member);
 }
 
 bool
@@ -193,8 +216,7 @@ gemini_rules(const char *id, struct model_profile *f)
 /* ---- facts of an entry over them ---- */
 
 static void
-put_facts(const struct catalog *c, const char *id, struct jtext self_hosted,
-    struct model_profile *f)
+put_facts(const struct layers *l, struct model_profile *f)
 {
 	const struct { const char *name; bool *flag; } flags[] = {
 		{ "supports_temperature", &f->temperature },
@@ -213,17 +235,15 @@ put_facts(const struct catalog *c, const char *id, struct jtext self_hosted,
 	char *family;
 	int64_t n;
 
-#define FACT(name) (c ? catalog_get(c, id, name) : json_get(self_hosted, name))
 	for (size_t i = 0; i < COUNT(flags); i++)
-		(void)json_bool(FACT(flags[i].name), flags[i].flag);
+		(void)json_bool(member_of(l, flags[i].name), flags[i].flag);
 	for (size_t i = 0; i < COUNT(numbers); i++)
-		if (json_i64(FACT(numbers[i].name), &n) && n >= 0 &&
+		if (json_i64(member_of(l, numbers[i].name), &n) && n >= 0 &&
 		    n <= INT64_MAX / 1000)
 			*numbers[i].n = n * numbers[i].unit;
-	if ((family = json_str(FACT("family"), NULL)))
+	if ((family = json_str(member_of(l, "family"), NULL)))
 		set_family(f, family);
 	free(family);
-#undef FACT
 }
 
 void
@@ -245,13 +265,16 @@ catalog_profile(const struct catalog *c, enum provider p, const char *id,
 			gemini_rules(id, out);
 	}
 	out->known = catalog_has(c, id, &named) && named == p;
-	if (out->known)
-		put_facts(c, id, JTEXT_NONE, out);
+	if (out->known) {
+		struct layers l = entry_of(c, id);
+
+		put_facts(&l, out);
+	}
 }
 
 void
 catalog_self_hosted(struct jtext model, struct model_profile *out)
 {
 	*out = (struct model_profile){ .known = true, .temperature = true };
-	put_facts(NULL, NULL, model, out);
+	put_facts(&(struct layers){ { model } }, out);
 }
