@@ -100,7 +100,7 @@ $(B)/t/%: $(B)/t/unit/%.o $(B)/librkat.a
 	$(CC) $(ALL_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBS_ALL) $(L_EVENT)
 $(B)/t/bench/%: $(B)/t/bench/%.o $(B)/librkat.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBS_ALL)
+	$(CC) $(ALL_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBS_ALL) $(L_EVENT)
 .SECONDARY:
 
 # ---- set-up: what a bare Debian 12 lacks is installed by name ----
