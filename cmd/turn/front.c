@@ -74,7 +74,8 @@ front_take(struct front *t, const char *session,
     void *arg, struct err *e)
 {
 	struct agent_env env = { .db = t->db, .loop = t->loop,
-	    .model = t->model, .event = event, .arg = arg };
+	    .model = t->model, .event = event, .arg = arg,
+	    .sources = t->sources };
 
 	snprintf(t->session, sizeof t->session, "%s", session);
 	if (lock_session(&t->realm, session, &t->lock, e) < 0)

@@ -25,6 +25,7 @@ struct front {
 	char session[UUID_LEN + 1];
 	int lock;			/* of the session, -1 if none */
 	struct agent *agent;
+	const struct tool_source *const *sources;	/* of more tools; NULL terminated, or NULL */
 };
 
 /* Realm and configuration; nothing is made yet. */

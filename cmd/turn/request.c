@@ -3,16 +3,19 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "tool/defs.h"
 #include "turn/request.h"
 
 /* A member of a request, what it must be, and where it goes. */
 struct field {
 	const char *name;
-	enum { TEXT, NUMBER, SWITCH, OBJECT, ARRAY, ANY, CONTENT, INTENT } kind;
-	size_t at;		/* offset in struct run_spec or session_spec */
+	enum { TEXT, NUMBER, SWITCH, OBJECT, ARRAY, ANY, CONTENT, INTENT,
+	    TOOLS } kind;
+	size_t at;		/* offset in struct request */
 };
 
-#define RUN_FIELD(n, k, m) { n, k, offsetof(struct run_spec, m) }
+#define FIELD(n, k, m) { n, k, offsetof(struct request, m) }
+#define RUN_FIELD(n, k, m) FIELD(n, k, run.m)
 static const struct field run_fields[] = {
 	RUN_FIELD("prompt", CONTENT, prompt),
 	RUN_FIELD("additional_instructions", ARRAY, additional_instructions),
@@ -27,9 +30,10 @@ static const struct field run_fields[] = {
 	RUN_FIELD("output_schema", OBJECT, output_schema),
 	RUN_FIELD("drain", SWITCH, drain),
 	RUN_FIELD("idempotency_key", TEXT, idem),
+	FIELD("tools", TOOLS, tools),
 };
 
-#define NEW_FIELD(n, k, m) { n, k, offsetof(struct session_spec, m) }
+#define NEW_FIELD(n, k, m) FIELD(n, k, create.m)
 static const struct field create_fields[] = {
 	NEW_FIELD("model", TEXT, model),
 	NEW_FIELD("provider", TEXT, provider),
@@ -52,6 +56,18 @@ static const struct field create_fields[] = {
 	NEW_FIELD("shell_env", OBJECT, shell_env),
 	NEW_FIELD("hooks_override", OBJECT, hooks_override),
 	NEW_FIELD("call_timeout", TEXT, call_timeout),
+	NEW_FIELD("external_tools", TOOLS, external_tools),
+};
+
+static const struct field tools_fields[] = {
+	FIELD("run", ANY, of),
+	FIELD("tools", TOOLS, tools),
+};
+
+static const struct field result_fields[] = {
+	FIELD("tool_use_id", TEXT, tool_use_id),
+	FIELD("content", CONTENT, content),
+	FIELD("is_error", SWITCH, is_error),
 };
 
 static const struct op_info {
@@ -68,6 +84,9 @@ static const struct op_info {
 	{ "interrupt", OP_INTERRUPT, true, false, NULL, 0 },
 	{ "ping", OP_PING, false, false, NULL, 0 },
 	{ "exit", OP_EXIT, false, false, NULL, 0 },
+	{ "tools", OP_TOOLS, false, false, tools_fields, COUNT(tools_fields) },
+	{ "tool_result", OP_TOOL_RESULT, false, false, result_fields,
+	    COUNT(result_fields) },
 };
 
 static char *
@@ -103,10 +122,10 @@ want(const char *name, const char *what, struct err *e)
 }
 
 static int
-set_field(struct request *r, const struct field *f, void *spec, struct jtext v,
+set_field(struct request *r, const struct field *f, struct jtext v,
     struct err *e)
 {
-	void *to = (char *)spec + f->at;
+	void *to = (char *)r + f->at;
 	const char *s;
 	bool on;
 
@@ -138,6 +157,10 @@ set_field(struct request *r, const struct field *f, void *spec, struct jtext v,
 			return want(f->name, "a string or an array of blocks",
 			    e);
 		break;
+	case TOOLS:
+		if (tool_defs_check(v, f->name, e) < 0)
+			return -1;
+		break;
 	case ANY:
 		break;
 	}
@@ -160,8 +183,6 @@ static int
 set_member(struct request *r, const struct op_info *op, const char *key,
     struct jtext v, struct err *e)
 {
-	void *spec = r->op == OP_CREATE ? (void *)&r->create : (void *)&r->run;
-
 	if (!strcmp(key, "id") || !strcmp(key, "op"))
 		return 0;
 	if (op->session && !strcmp(key, "session"))
@@ -171,7 +192,7 @@ set_member(struct request *r, const struct op_info *op, const char *key,
 		if (!strcmp(key, op->fields[i].name))
 			/* null is "not given", as everywhere in the contract */
 			return json_is(v, 'n') ? 0 :
-			    set_field(r, &op->fields[i], spec, v, e);
+			    set_field(r, &op->fields[i], v, e);
 	return err_set(e, E_INVALID_PARAMS, "/%.80s: no such member of %s", key,
 	    op->name);
 }
@@ -192,7 +213,8 @@ request_parse(struct jtext line, struct request *r, struct err *e)
 	if (json_is(r->id, '{') || json_is(r->id, '['))
 		return want("id", "a string or a number", e);
 	if (!(op = find_op(line)))
-		return want("op", "run, create, interrupt, ping or exit", e);
+		return want("op", "run, create, interrupt, ping, exit, "
+		    "tools or tool_result", e);
 	r->op = op->op;
 	for (it = json_iter(line); json_next(&it); ) {
 		char *key = json_str(it.key, NULL);
@@ -204,6 +226,10 @@ request_parse(struct jtext line, struct request *r, struct err *e)
 	}
 	if (op->needs_session && !r->session)
 		return want("session", "a session id", e);
+	if (r->op == OP_TOOLS && !r->of.p)
+		return want("run", "the id of a run", e);
+	if (r->op == OP_TOOL_RESULT && !r->tool_use_id)
+		return want("tool_use_id", "a string", e);
 	return 0;
 }
 

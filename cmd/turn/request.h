@@ -11,14 +11,22 @@
  * A request line of rkat-worker(5).  Slices point into the line, which must outlive
  * the request.
  */
-enum op { OP_RUN, OP_CREATE, OP_INTERRUPT, OP_PING, OP_EXIT };
+enum op {
+	OP_RUN, OP_CREATE, OP_INTERRUPT, OP_PING, OP_EXIT, OP_TOOLS,
+	OP_TOOL_RESULT
+};
 
 struct request {
 	struct jtext id;	/* as it came; JTEXT_NONE: none */
 	enum op op;
 	char *session;		/* run, interrupt; NULL: not given */
 	struct run_spec run;
+	struct jtext tools;	/* run, tools: those that the asker runs; checked */
+	struct jtext of;	/* tools: the id of their run */
 	struct session_spec create;
+	const char *tool_use_id;	/* tool_result */
+	struct jtext content;		/* absent: empty */
+	bool is_error;
 	char **strings;		/* what run and create borrow */
 	size_t n_strings;
 };

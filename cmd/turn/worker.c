@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "base/jput.h"
 #include "store/sessions.h"
+#include "turn/callback.h"
 #include "turn/request.h"
 #include "turn/signals.h"
 #include "turn/front.h"
@@ -29,6 +30,9 @@ struct worker {
 	char **queue;		/* request lines that wait, oldest first */
 	size_t n_queue;
 	struct jtext current;	/* id of the run under way */
+	struct callbacks *tools;
+	const struct tool_source *sources[2];
+	char *late_run, *late_tools;	/* tools that came for a run which still waits */
 };
 
 /* ---- answers ---- */
@@ -83,6 +87,17 @@ on_event(void *arg, const char *line, size_t n, struct jtext payload)
 	end(w, &b);
 }
 
+static void
+on_tool(void *arg, const struct buf *call)
+{
+	struct worker *w = arg;
+	struct buf b = BUF_INIT;
+
+	begin(&b, w->current);
+	jput_kraw(&b, "tool", call->p, call->n);
+	end(w, &b);
+}
+
 /* ---- operations ---- */
 
 static void
@@ -98,7 +113,29 @@ answer_run(struct worker *w, const struct run_result *r)
 	jput_kcstr(&b, "outcome", outcomes[r->outcome]);
 	jput_key(&b, "result");
 	run_result_emit(r, w->t.session, w->t.realm.id, &b);
+	if (r->outcome == RUN_CALLBACK) {
+		jput_key(&b, "pending");
+		jput_open(&b, '{');
+		jput_kcstr(&b, "tool_name", r->pending_tool);
+		jput_kraw(&b, "args", r->pending_args.p, r->pending_args.n);
+		jput_close(&b, '}');
+	}
 	end(w, &b);
+}
+
+static bool
+same_id(struct jtext a, struct jtext b)
+{
+	return a.p && a.n == b.n && !memcmp(a.p, b.p, a.n);
+}
+
+/* The tools that the run was asked with, or that came for it since. */
+static void
+take_tools(struct worker *w, const struct request *rq)
+{
+	bool late = same_id(json_text(w->late_run), rq->id);
+
+	callbacks_set(w->tools, late ? json_text(w->late_tools) : rq->tools);
 }
 
 static void
@@ -110,6 +147,7 @@ op_run(struct worker *w, const struct request *rq)
 	int rc;
 
 	w->current = rq->id;
+	take_tools(w, rq);
 	if (session_resolve(w->t.db, rq->session, id, &e) < 0 ||
 	    front_take(&w->t, id, on_event, w, &e) < 0) {
 		answer_error(w, rq->id, &e);
@@ -163,12 +201,40 @@ op_interrupt(struct worker *w, const struct request *rq)
 }
 
 static void
+answer_taken(struct worker *w, const struct request *rq, bool taken)
+{
+	answer(w, rq->id, taken ? "{\"taken\":true}" : "{\"taken\":false}");
+}
+
+static void
+op_tools(struct worker *w, const struct request *rq)
+{
+	bool now = w->t.agent && same_id(w->current, rq->of);
+
+	if (now) {
+		callbacks_set(w->tools, rq->tools);
+	} else if (w->n_queue) {
+		free(w->late_run);
+		free(w->late_tools);
+		w->late_run = xstrndup(rq->of.p, rq->of.n);
+		w->late_tools = xstrndup(rq->tools.p ? rq->tools.p : "[]",
+		    rq->tools.p ? rq->tools.n : 2);
+	}
+	answer_taken(w, rq, now || w->n_queue);
+}
+
+static void
 handle(struct worker *w, const struct request *rq)
 {
 	switch (rq->op) {
 	case OP_RUN: op_run(w, rq); break;
 	case OP_CREATE: op_create(w, rq); break;
 	case OP_INTERRUPT: op_interrupt(w, rq); break;
+	case OP_TOOLS: op_tools(w, rq); break;
+	case OP_TOOL_RESULT:
+		answer_taken(w, rq, callbacks_answer(w->tools,
+		    rq->tool_use_id, rq->content, rq->is_error));
+		break;
 	case OP_PING:
 		answer(w, rq->id, w->t.agent ? "{\"busy\":true}" :
 		    "{\"busy\":false}");
@@ -181,6 +247,14 @@ handle(struct worker *w, const struct request *rq)
 }
 
 /* ---- requests ---- */
+
+/* Does it concern the run under way? */
+static bool
+at_once(enum op op)
+{
+	return op == OP_INTERRUPT || op == OP_PING || op == OP_TOOLS ||
+	    op == OP_TOOL_RESULT;
+}
 
 static void
 enqueue(struct worker *w, const char *p, size_t n)
@@ -201,7 +275,7 @@ take_line(struct worker *w, const char *p, size_t n)
 		return;
 	if (request_parse(json_slice(p, n), &rq, &e) < 0)
 		answer_error(w, rq.id, &e);
-	else if (rq.op == OP_INTERRUPT || rq.op == OP_PING)
+	else if (at_once(rq.op))
 		handle(w, &rq);
 	else if (w->n_queue < WAITING_MAX)
 		enqueue(w, p, n);
@@ -325,11 +399,19 @@ worker_main(const struct options *o)
 	struct err e = ERR_NONE;
 	int status;
 
-	if (front_init(&w.t, o, &e) == 0 && front_open(&w.t, true, &e) == 0)
+	if (front_init(&w.t, o, &e) == 0 && front_open(&w.t, true, &e) == 0) {
+		w.tools = callbacks_new(w.t.loop, on_tool, &w);
+		w.sources[0] = callbacks_source(w.tools);
+		w.t.sources = w.sources;
 		serve(&w);
+	}
 	refuse_rest(&w);
 	status = front_status(&w.t, o, &e);
 	buf_free(&w.in);
+	free(w.late_run);
+	free(w.late_tools);
+	front_release(&w.t);
+	callbacks_free(w.tools);
 	front_close(&w.t);
 	return status;
 }

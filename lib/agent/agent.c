@@ -164,6 +164,7 @@ agent_open(const struct agent_env *env, const char *session, struct err *e)
 		goto fail;
 	if (env->event)
 		eventlog_tap(a->log, env->event, env->arg);
+	callback_open(a);
 	if (open_hooks(a, e) < 0 || recover(a, e) < 0)
 		goto fail;
 	return a;
@@ -178,6 +179,7 @@ agent_close(struct agent *a)
 	if (!a)
 		return;
 	toolbox_free(a->tools);
+	callback_close(a);
 	hooks_free(a->hooks);
 	eventlog_close(a->log);
 	settings_free(&a->set);
@@ -259,6 +261,7 @@ static int
 open_tools(struct agent *a, struct err *e)
 {
 	const struct tool_source *const *s = a->env.sources;
+	const struct tool_source *own = callback_source(a);
 
 	if (a->tools &&
 	    a->tool_env.image_results == a->set.target.profile.image_results)
@@ -267,6 +270,8 @@ open_tools(struct agent *a, struct err *e)
 	tool_setup(a);
 	if (!(a->tools = toolbox_new(&a->tool_env, e)))
 		return -1;
+	if (own)
+		toolbox_add(a->tools, own);
 	for (; s && *s; s++)
 		toolbox_add(a->tools, *s);
 	return 0;
@@ -333,7 +338,7 @@ drain(struct agent *a, bool told, struct run_result *r, struct err *e)
 	struct run_result other;
 	int rc = 1;
 
-	while (rc == 1 && r->outcome != RUN_INTERRUPTED) {
+	while (rc == 1 && r->outcome != RUN_INTERRUPTED && !a->waiting) {
 		result_init(&other);
 		a->out = &other;	/* cppcheck-suppress autoVariables; run_once is done with it */
 		rc = run_once(a, NULL, true, e);
@@ -363,6 +368,8 @@ agent_run(struct agent *a, const struct run_spec *spec, struct run_result *r,
 		goto done;
 	if (toolbox_overlay(a->tools, spec->allow_tools, spec->block_tools,
 	    e) < 0)
+		goto done;
+	if (a->waiting && (rc = callback_resume(a, spec, e)) <= 0)
 		goto done;
 	rc = run_once(a, spec, spec->drain, e);
 	if (rc > 0 && spec->drain) {

@@ -42,6 +42,7 @@ struct session_spec {
 	struct jtext peer_meta;
 	struct jtext silent_comms_intents;
 	const char *call_timeout;	/* "45s", "disabled", NULL inherit */
+	struct jtext external_tools;	/* array of ToolDef: who runs its turns has to run these */
 };
 #define SESSION_SPEC_INIT { .structured_output_retries = -1, .builtins = -1, \
 	.shell = -1, .memory = -1, .mob = -1, .comms = -1, .network = -1 }
@@ -76,8 +77,8 @@ struct run_result {
 	int64_t turns, tool_calls;
 	struct buf structured;		/* raw JSON; empty: none */
 	struct buf schema_warnings;	/* raw JSON array; empty: none */
-	char *pending_tool;		/* RUN_CALLBACK */
-	struct buf pending_args;
+	char *pending_tool;		/* RUN_CALLBACK: it waits for somebody who can run this */
+	struct buf pending_args;	/* its arguments and "tool_use_id" */
 	char input_id[UUID_LEN + 1];
 	const char *stopped;		/* why it ended early, with success; NULL: it did not */
 };

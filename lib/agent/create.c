@@ -87,6 +87,8 @@ check(const struct session_spec *spec, struct err *e)
 	    want_kind(spec->hooks_override, '{', "hooks_override",
 	    "an object", e) < 0 ||
 	    want_kind(spec->peer_meta, '{', "peer_meta", "an object", e) < 0 ||
+	    (spec->external_tools.p && tool_defs_check(spec->external_tools,
+	    "external_tools", e) < 0) ||
 	    check_sandbox(spec->sandbox, e) < 0)
 		return -1;
 	if (spec->call_timeout &&
@@ -149,6 +151,19 @@ put_meta(struct buf *b, const struct session_spec *spec,
 	jput_close(b, '}');
 }
 
+static void
+put_tools(struct buf *b, struct jtext list)
+{
+	struct tool_defs d;
+
+	if (!json_count(list))
+		return;
+	tool_defs_parse(list, &d);
+	jput_key(b, "recoverable_tool_defs");
+	tool_defs_emit(&d, b);
+	tool_defs_free(&d);
+}
+
 static int
 put_build(struct buf *b, const struct session_spec *spec, struct err *e)
 {
@@ -166,6 +181,7 @@ put_build(struct buf *b, const struct session_spec *spec, struct err *e)
 		if (budget_parse(spec->budget, b, e) < 0)
 			return -1;
 	}
+	put_tools(b, spec->external_tools);
 	put_raw(b, "silent_comms_intents", spec->silent_comms_intents);
 	put_raw(b, "app_context", spec->app_context);
 	put_raw(b, "additional_instructions", spec->additional_instructions);

@@ -225,3 +225,34 @@ emit_rewrite(struct buf *b, const char *hook, const char *point,
 	jput_kraw(b, "patch", patch->p, patch->n);
 	jput_close(b, '}');
 }
+
+void
+emit_callback_pending(struct buf *b, const char *interaction, const char *tool,
+    const struct buf *args)
+{
+	begin(b, "interaction_callback_pending");
+	jput_kcstr(b, "interaction_id", interaction);
+	jput_kcstr(b, "tool_name", tool);
+	jput_kraw(b, "args", args->p, args->n);
+	jput_close(b, '}');
+}
+
+void
+emit_tool_config(struct buf *b, const char *operation, const char *tool,
+    int64_t turn)
+{
+	struct buf target = BUF_INIT;
+
+	buf_printf(&target, "callback:%s", tool);
+	begin(b, "tool_config_changed");
+	jput_key(b, "payload");
+	jput_open(b, '{');
+	jput_kcstr(b, "operation", operation);
+	jput_kcstr(b, "target", target.p);
+	jput_kcstr(b, "status", "applied");
+	jput_kbool(b, "persisted", true);
+	jput_ki64(b, "applied_at_turn", turn);
+	jput_close(b, '}');
+	jput_close(b, '}');
+	buf_free(&target);
+}

@@ -46,6 +46,11 @@ void emit_compaction_started(struct buf *b, int64_t input_tokens,
 void emit_compaction_completed(struct buf *b, int64_t summary_tokens,
     int64_t before, int64_t after);
 void emit_compaction_failed(struct buf *b, const char *error);
+void emit_callback_pending(struct buf *b, const char *interaction,
+    const char *tool, const struct buf *args);
+/* operation: "add", "remove"; of a callback tool. */
+void emit_tool_config(struct buf *b, const char *operation, const char *tool,
+    int64_t turn);
 void emit_job_completed(struct buf *b, const struct job_notice *n);
 void emit_rewrite(struct buf *b, const char *hook, const char *point,
     const struct buf *patch);

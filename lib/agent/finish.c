@@ -89,6 +89,8 @@ state_of(const struct err *failed)
 {
 	if (failed->code == E_NONE)
 		return "completed";
+	if (failed->code == E_CALLBACK_PENDING)
+		return "callback";
 	return failed->code == E_REQUEST_CANCELLED ? "interrupted" : "failed";
 }
 
@@ -101,7 +103,7 @@ settle(struct agent *a, const struct err *failed, struct err *e)
 {
 	bool unwanted = failed->code == E_REQUEST_CANCELLED && !a->stopping;
 
-	if (failed->code == E_NONE)
+	if (failed->code == E_NONE || failed->code == E_CALLBACK_PENDING)
 		return inputs_settle(a->env.db, a->s.id, true, e);
 	if (!unwanted && !a->direct && a->run.attempts + 1 < ATTEMPTS_MAX &&
 	    admit_at_boundary(a))
@@ -135,6 +137,7 @@ fill_result(struct agent *a, const struct err *failed)
 	struct run_result *r = a->out;
 
 	r->outcome = failed->code == E_NONE ? RUN_COMPLETED :
+	    failed->code == E_CALLBACK_PENDING ? RUN_CALLBACK :
 	    failed->code == E_REQUEST_CANCELLED ? RUN_INTERRUPTED : RUN_FAILED;
 	r->session_usage = a->s.usage;
 	r->run_usage = a->run.usage;
@@ -160,6 +163,12 @@ finish_run(struct agent *a, struct err *failed)
 	if (failed->code != E_NONE && failed->code != E_REQUEST_CANCELLED)
 		point_failed(a, failed->text);
 
+	if (failed->code == E_CALLBACK_PENDING) {
+		emit_callback_pending(agent_event(a), *a->out->input_id ?
+		    a->out->input_id : a->run.id, a->out->pending_tool,
+		    &a->out->pending_args);
+		agent_say(a);
+	}
 	if (failed->code == E_NONE)
 		emit_run_completed(agent_event(a), a->s.id, &a->out->text,
 		    &a->s.usage);

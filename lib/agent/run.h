@@ -18,6 +18,7 @@
 #include "store/realm.h"
 #include "store/runs.h"
 #include "store/sessions.h"
+#include "tool/defs.h"
 #include "tool/tool.h"
 
 /*
@@ -34,6 +35,7 @@
  *   turn.c	the loop: one model call after another until the run is over
  *   call.c	one model call with its retries
  *   tools.c	the tool calls of one answer
+ *   callback.c	tools that are run by somebody else, and calls that wait for him
  *   extract.c	the answer once more, as JSON of a schema
  *   compact.c	a long history made short
  *   finish.c	the one terminal event
@@ -68,6 +70,9 @@ struct agent {
 	struct settings set;
 	struct toolbox *tools;
 	struct tool_env tool_env;
+	struct tool_defs own;		/* tools that the session brought itself */
+	struct tool_source own_source;
+	bool waiting;			/* the transcript ends in calls of theirs (callback.c) */
 	char *shell_env;
 	struct hooks *hooks;
 	char *hooks_override;
@@ -217,8 +222,31 @@ int tools_journal(struct agent *a, struct jtext message, struct err *e);
 int tools_run(struct agent *a, struct jtext message, struct err *e);
 /* The same for a message whose process died: finished results are used, the rest is interrupted. */
 int tools_recover(struct agent *a, struct jtext message, struct err *e);
+/*
+ * The calls of a message that waited: 1 they have their results now; 0 they wait on,
+ * for nobody here can run them; -1.  give_up: then they get an error for a result.
+ */
+int tools_resume(struct agent *a, struct jtext message, bool give_up,
+    struct err *e);
 /* Does the message ask for tools? */
 bool tools_asked(struct jtext message);
+
+/* ---- callback.c ---- */
+void callback_open(struct agent *a);
+void callback_close(struct agent *a);
+const struct tool_source *callback_source(struct agent *a);	/* NULL: there are none */
+/* Tell what has come and gone since the last model call (rpc sheet 9.1). */
+void callback_changes(struct agent *a);
+/*
+ * The last run's row: "callback" while calls wait.  While they are run it is "failed", so
+ * that a process that dies leaves interrupted calls.
+ */
+int callback_mark(struct agent *a, const char *state, struct err *e);
+/* The run stops here; -1. */
+int callback_stop(struct agent *a, const struct tool_call *c, struct err *e);
+/* Before a run: as tools_resume, and then the result says what it waits for. */
+int callback_resume(struct agent *a, const struct run_spec *spec,
+    struct err *e);
 
 /* ---- extract.c ---- */
 int extract_begin(struct agent *a, struct err *e);

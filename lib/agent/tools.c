@@ -120,7 +120,7 @@ finish_job(struct tool_job *j)
 
 	j->done = true;
 	j->run = NULL;
-	if (store_media(j, e) < 0)
+	if (j->result.pending || store_media(j, e) < 0)
 		goto done;
 	put_result(&raw, j);
 	crash_point("tool.finish.before");
@@ -177,20 +177,23 @@ interrupt_job(struct tool_job *j, const char *why)
 	j->done = true;
 }
 
-/* Until all are done, the run is cancelled or its time is up. */
-static void
+/* Until all are done (true), the run is cancelled or its time is up. */
+static bool
 wait_for_all(struct agent *a, struct tool_jobs *jobs)
 {
 	int64_t left = -1;
+	bool all;
 
 	while (jobs->open > 0 && !agent_cancelled(a) &&
 	    (left = agent_time_left(a)) != 0)
 		loop_once(a->env.loop, left);
+	all = jobs->open == 0 && !agent_cancelled(a);
 	for (size_t i = 0; i < jobs->n; i++)
 		if (!jobs->v[i].done)
 			interrupt_job(&jobs->v[i], left == 0 ?
 			    "the time of the run is up; its effects are unknown" :
 			    "the run was cancelled; its effects are unknown");
+	return all;
 }
 
 /* ---- telling and keeping ---- */
@@ -253,6 +256,62 @@ settle_jobs(struct agent *a, struct tool_jobs *jobs, struct err *e)
 	return keep_results(a, jobs, e);
 }
 
+static const struct tool_job *
+first_pending(const struct tool_jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->n; i++)
+		if (jobs->v[i].result.pending)
+			return &jobs->v[i];
+	return NULL;
+}
+
+/*
+ * A call has to wait for somebody who can run it: no results message yet.  What the
+ * others gave is told now and stays in the journal, so that nothing runs twice.
+ */
+static int
+stop_here(struct agent *a, struct tool_jobs *jobs, struct err *e)
+{
+	for (size_t i = 0; i < jobs->n; i++) {
+		struct tool_job *j = &jobs->v[i];
+
+		if (j->result.pending)
+			continue;
+		if (!j->denied) {
+			point_post_tool(a, j);
+			say_result(a, j);
+		}
+		finish_job(j);
+	}
+	return callback_stop(a, &first_pending(jobs)->call, e);
+}
+
+/* Start what may run, wait for all, and keep what comes out. */
+static int
+run_jobs(struct agent *a, struct tool_jobs *jobs, struct tool_jobs *fresh,
+    struct err *e)
+{
+	int rc;
+
+	point_pre_tools(a, fresh);
+	for (size_t i = 0; i < fresh->n; i++) {
+		if (fresh->v[i].denied)
+			say_result(a, &fresh->v[i]);
+		else if (!agent_cancelled(a))
+			start_job(a, &fresh->v[i]);
+	}
+	if (wait_for_all(a, jobs) && first_pending(jobs))
+		rc = stop_here(a, jobs, e);
+	else
+		rc = settle_jobs(a, jobs, e);
+	if (rc == 0 && jobs->failed.code != E_NONE) {
+		if (e)
+			*e = jobs->failed;
+		rc = -1;
+	}
+	return rc;
+}
+
 int
 tools_run(struct agent *a, struct jtext message, struct err *e)
 {
@@ -264,20 +323,7 @@ tools_run(struct agent *a, struct jtext message, struct err *e)
 		emit_tool_requested(agent_event(a), &jobs.v[i].call);
 		agent_say(a);
 	}
-	point_pre_tools(a, &jobs);
-	for (size_t i = 0; i < jobs.n; i++) {
-		if (jobs.v[i].denied)
-			say_result(a, &jobs.v[i]);
-		else if (!agent_cancelled(a))
-			start_job(a, &jobs.v[i]);
-	}
-	wait_for_all(a, &jobs);
-	rc = settle_jobs(a, &jobs, e);
-	if (rc == 0 && jobs.failed.code != E_NONE) {
-		if (e)
-			*e = jobs.failed;
-		rc = -1;
-	}
+	rc = run_jobs(a, &jobs, &jobs, e);
 	jobs_free(&jobs);
 	return rc;
 }
@@ -318,6 +364,89 @@ tools_recover(struct agent *a, struct jtext message, struct err *e)
 	}
 	if (rc >= 0)
 		rc = settle_jobs(a, &jobs, e);
+	jobs_free(&jobs);
+	return rc;
+}
+
+/* ---- calls that waited ---- */
+
+static int
+by_done(const void *a, const void *b)
+{
+	const struct tool_job *x = a, *y = b;
+
+	return y->done - x->done;
+}
+
+/* What the journal knows was told when the run stopped; it goes to the front. */
+static int
+take_finished(struct agent *a, struct tool_jobs *jobs, size_t *n,
+    struct err *e)
+{
+	*n = 0;
+	for (size_t i = 0; i < jobs->n; i++) {
+		int rc = read_journal(a, &jobs->v[i], e);
+
+		if (rc < 0)
+			return -1;
+		jobs->v[i].denied = rc > 0;
+		*n += rc > 0;
+	}
+	qsort(jobs->v, jobs->n, sizeof *jobs->v, by_done);
+	return 0;
+}
+
+/* The first that has to wait. */
+static const struct tool_job *
+nobody_runs(struct agent *a, const struct tool_jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->n; i++)
+		if (toolbox_waits(a->tools, jobs->v[i].call.name))
+			return &jobs->v[i];
+	return NULL;
+}
+
+static int
+leave_unanswered(struct agent *a, struct tool_jobs *jobs,
+    struct tool_jobs *open, struct err *e)
+{
+	for (size_t i = 0; i < open->n; i++)
+		interrupt_job(&open->v[i], "nobody ran it, and the "
+		    "conversation went on");
+	return settle_jobs(a, jobs, e);
+}
+
+int
+tools_resume(struct agent *a, struct jtext message, bool give_up,
+    struct err *e)
+{
+	struct tool_jobs jobs, open;
+	struct err why = ERR_NONE;
+	const struct tool_job *wanted;
+	size_t finished;
+	int rc = -1;
+
+	jobs_init(a, &jobs, message);
+	if (take_finished(a, &jobs, &finished, &why) < 0)
+		goto done;
+	open = (struct tool_jobs){ .v = jobs.v + finished,
+	    .n = jobs.n - finished };
+	if ((wanted = nobody_runs(a, &open)) == NULL) {
+		if (callback_mark(a, "failed", &why) == 0)
+			rc = run_jobs(a, &jobs, &open, &why);
+	} else if (give_up) {
+		rc = leave_unanswered(a, &jobs, &open, &why);
+	} else {
+		callback_stop(a, &wanted->call, &why);
+	}
+	/* Or the one who had the tool took it back meanwhile. */
+	if (why.code == E_CALLBACK_PENDING)
+		rc = wanted || callback_mark(a, "callback", &why) == 0 ? 0 : -1;
+	else if (rc == 0)
+		rc = 1;
+done:
+	if (rc < 0 && e)
+		*e = why;
 	jobs_free(&jobs);
 	return rc;
 }

@@ -288,7 +288,10 @@ agent_loop(struct agent *a, struct err *e)
 			return stop_early(a, "the turn limit is reached");
 		if ((rc = agent_budget(a, e)) > 0)
 			return stop_early(a, "the budget is used up");
-		if (rc < 0 || tell_jobs(a, e) < 0)
+		if (rc < 0)
+			return -1;
+		callback_changes(a);
+		if (tell_jobs(a, e) < 0)
 			return -1;
 		if ((rc = one_turn(a, e)) != 0)
 			return rc < 0 ? -1 : 0;

@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "base/buf.h"
+#include "base/jput.h"
 #include "base/proc.h"
 #include "base/util.h"
 #include "runner/pool.h"
@@ -198,13 +199,14 @@ starts(const char **p, size_t *n, const char *s)
 }
 
 /*
- * {"id":7,"event":{...}} or {"id":7,...}: only the id and whether it is an event are
- * looked at; an event is handed on as the bytes that it is.
+ * {"id":7,"event":{...}}, {"id":7,"tool":{...}} or {"id":7,...}: only the id and which of
+ * them it is are looked at; an event is handed on as the bytes that it is.
  */
 static void
 on_line(void *arg, const char *p, size_t n)
 {
 	struct worker *w = arg;
+	const struct job_hooks *hooks;
 	const char *line = p;
 	size_t all = n;
 	unsigned long id = 0;
@@ -220,10 +222,16 @@ on_line(void *arg, const char *p, size_t n)
 		id = id * 10 + (unsigned long)(*p - '0');
 	if (!w->job || w->job->id != id)
 		return;
-	if (!starts(&p, &n, ",\"event\":"))
+	hooks = &w->job->hooks;
+	if (starts(&p, &n, ",\"event\":")) {
+		if (hooks->event)
+			hooks->event(hooks->arg, p, n - 1);
+	} else if (starts(&p, &n, ",\"tool\":")) {
+		if (hooks->tool)
+			hooks->tool(hooks->arg, json_slice(p, n - 1));
+	} else {
 		finish(w->job, json_slice(line, all), NULL);
-	else if (w->job->hooks.event)
-		w->job->hooks.event(w->job->hooks.arg, p, n - 1);
+	}
 }
 
 static void
@@ -386,6 +394,68 @@ bool
 job_running(const struct job *j)
 {
 	return j->worker != NULL;
+}
+
+/* Something about a job, to its worker; nobody looks at the answer. */
+static void
+tell(struct job *j, struct buf *b)
+{
+	jput_close(b, '}');
+	buf_putc(b, '\n');
+	if (j->worker && j->worker->wire)
+		wire_put(j->worker->wire, b->p, b->n);
+	buf_free(b);
+}
+
+static void
+tell_begin(struct buf *b, const char *op)
+{
+	jput_open(b, '{');
+	jput_kcstr(b, "id", "t");
+	jput_kcstr(b, "op", op);
+}
+
+void
+job_tool_result(struct job *j, struct jtext tool_use_id,
+    struct jtext content, bool is_error)
+{
+	struct buf b = BUF_INIT;
+
+	tell_begin(&b, "tool_result");
+	jput_kraw(&b, "tool_use_id", tool_use_id.p, tool_use_id.n);
+	jput_kraw(&b, "content", content.p, content.n);
+	jput_kbool(&b, "is_error", is_error);
+	tell(j, &b);
+}
+
+/* In the members that wait to be sent: of two, the last counts. */
+static void
+amend(struct job *j, struct jtext tools)
+{
+	struct buf b = BUF_INIT;
+
+	buf_put(&b, j->members, j->n - 1);
+	buf_puts(&b, ",\"tools\":");
+	buf_put(&b, tools.p, tools.n);
+	buf_putc(&b, '}');
+	free(j->members);
+	j->n = b.n;
+	j->members = buf_steal(&b);
+}
+
+void
+job_tools(struct job *j, struct jtext tools)
+{
+	struct buf b = BUF_INIT;
+
+	if (j->members) {
+		amend(j, tools);
+		return;
+	}
+	tell_begin(&b, "tools");
+	jput_ki64(&b, "run", (int64_t)j->id);
+	jput_kraw(&b, "tools", tools.p, tools.n);
+	tell(j, &b);
 }
 
 static void

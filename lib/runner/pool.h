@@ -29,6 +29,8 @@ struct pool_opts {
 struct job_hooks {
 	/* An event's line as it stands in the event log, without newline; may be NULL. */
 	void (*event)(void *arg, const char *line, size_t n);
+	/* A tool that the run's asker has to run: {"tool_use_id","name","arguments"}; may be NULL. */
+	void (*tool)(void *arg, struct jtext call);
 	/*
 	 * The end.  answer is the worker's (it has "result" or "error"); without one *e says
 	 * why there is none.
@@ -49,6 +51,11 @@ void pool_free(struct pool *p);
 struct job *pool_run(struct pool *p, const char *session, struct jtext members,
     const struct job_hooks *hooks);
 bool job_running(const struct job *j);	/* else it still waits */
+/* What came of a call: tool_use_id as it came, content a JSON string. */
+void job_tool_result(struct job *j, struct jtext tool_use_id,
+    struct jtext content, bool is_error);
+/* The tools that its asker runs from now on: an array of ToolDef. */
+void job_tools(struct job *j, struct jtext tools);
 /* Forget a job that waits; its done is not called. */
 void job_drop(struct job *j);
 

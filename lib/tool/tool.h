@@ -25,12 +25,14 @@ struct tool_call {
 	const char *id;		/* tool_use_id */
 	const char *name;
 	struct jtext args;	/* raw JSON */
+	int64_t limit_ms;	/* for a source: what tools.tool_timeouts says of it; -1: nothing */
 };
 
 struct tool_result {
 	struct buf content;	/* raw JSON: a string, or an array of content blocks */
 	bool is_error;
 	bool timed_out;
+	bool pending;		/* nobody here can run it: the run stops and waits (agent sheet 6) */
 	int64_t duration_ms;
 	int64_t timeout_ms;	/* the limit that was hit, if timed_out */
 };
@@ -79,6 +81,8 @@ struct tool_source {
 	    void *done_arg, void **handle);
 	void (*cancel)(void *arg, void *handle);	/* then done is not called any more */
 	void *arg;
+	bool timed;			/* it keeps the time of its calls itself */
+	bool lent;			/* definitions only: a later source of that name runs them, else they are pending */
 };
 
 struct toolbox *toolbox_new(const struct tool_env *env, struct err *e);
@@ -89,6 +93,8 @@ void toolbox_free(struct toolbox *b);
 /* allow and block are JSON string arrays or JTEXT_NONE: the turn's overlay (tools sheet 2).  Unknown names: INVALID_PARAMS. */
 int toolbox_overlay(struct toolbox *b, struct jtext allow, struct jtext block,
     struct err *e);
+/* Would a call of this name be pending? */
+bool toolbox_waits(struct toolbox *b, const char *name);
 /* The visible tools, in the order of tools sheet 1.3; borrowed until the box changes. */
 size_t toolbox_list(struct toolbox *b, const struct tool_def **defs);
 

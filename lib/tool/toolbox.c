@@ -63,13 +63,26 @@ hidden(const struct toolbox *b, const char *name)
 	return overlay_hides(&b->overlay, name);
 }
 
-static bool
-listed(const struct found *f, size_t n, const char *name)
+static struct found *
+named(struct found *f, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (!strcmp(f[i].def.name, name))
-			return true;
-	return false;
+			return &f[i];
+	return NULL;
+}
+
+/* Another tool of a source; the first of a name stays, though somebody else may run it. */
+static void
+add_found(struct found *f, size_t *n, const struct tool_source *s,
+    const struct tool_def *def)
+{
+	struct found *first = named(f, *n, def->name);
+
+	if (!first)
+		f[(*n)++] = (struct found){ .source = s, .def = *def };
+	else if (first->source && first->source->lent)
+		first->source = s;
 }
 
 /* Every tool in order, the first of a name only; new array. */
@@ -94,9 +107,7 @@ gather(struct toolbox *b, size_t *count)
 		cap += more;
 		f = xrealloc(f, cap * sizeof *f);
 		for (size_t k = 0; k < more; k++)
-			if (!listed(f, n, defs[k].name))
-				f[n++] = (struct found){ .source = s,
-				    .def = defs[k] };
+			add_found(f, &n, s, &defs[k]);
 	}
 	*count = n;
 	return f;
@@ -133,8 +144,16 @@ find(struct toolbox *b, const char *name, struct found *out)
 	return there && !hidden(b, name);
 }
 
+bool
+toolbox_waits(struct toolbox *b, const char *name)
+{
+	struct found f;
+
+	return find(b, name, &f) && f.source && f.source->lent;
+}
+
 struct known {
-	const struct found *f;
+	struct found *f;
 	size_t n;
 };
 
@@ -143,7 +162,7 @@ known(void *arg, const char *name)
 {
 	const struct known *k = arg;
 
-	return listed(k->f, k->n, name);
+	return named(k->f, k->n, name) != NULL;
 }
 
 int
@@ -277,17 +296,28 @@ duration_of(struct jtext v)
 	return ms;
 }
 
+static struct jtext
+tools_config(const struct toolbox *b)
+{
+	return json_get(b->t.env->config ? b->t.env->config->v : JTEXT_NONE,
+	    "tools");
+}
+
+/* The limit of this very tool; -1: there is none. */
+static int64_t
+own_limit(const struct toolbox *b, const char *name)
+{
+	return duration_of(json_get(json_get(tools_config(b), "tool_timeouts"),
+	    name));
+}
+
 static int64_t
 limit_of(const struct toolbox *b, const char *name)
 {
-	struct jtext cfg = b->t.env->config ? b->t.env->config->v : JTEXT_NONE;
-	struct jtext tools = json_get(cfg, "tools");
-	int64_t ms = duration_of(json_get(json_get(tools, "tool_timeouts"),
-	    name));
+	int64_t ms = own_limit(b, name);
 
-	if (ms < 0)
-		ms = duration_of(json_get(tools, "default_timeout"));
-	return ms;
+	return ms >= 0 ? ms :
+	    duration_of(json_get(tools_config(b), "default_timeout"));
 }
 
 static void
@@ -326,9 +356,12 @@ start(struct tool_run *r)
 		start_builtin(r);
 	} else {
 		struct tool_call c = { .id = r->id, .name = r->name,
-		    .args = json_slice(r->args, r->args_len) };
+		    .args = json_slice(r->args, r->args_len),
+		    .limit_ms = own_limit(r->box, r->name) };
 
 		r->source = f.source;
+		if (f.source->timed)
+			r->limit_ms = -1;
 		f.source->start(f.source->arg, &c, source_done, r, &r->handle);
 	}
 	if (r->state == RUN_OVER) {
