@@ -186,3 +186,153 @@ end() {
 	    { rkat-turn --worker; echo $? >"$T/status"; } } | head -n 5 >/dev/null; cat "$T/status")
 	same "$s" 141
 }
+
+# called N: the call of a tool that the worker asked for as the N-th.
+called() { jq -c 'select(.tool) | .tool' "$T/out" | sed -n "$1p" | grep .; }
+tool_def() { printf '{"name":"%s","description":"d","input_schema":{"type":"object"}}' "$1"; }
+asks_tool() {	# NAME...: the model asks for these at once, then repeats what came of them
+	local calls= n
+	for n; do calls="$calls${calls:+,}{\"id\":\"c-$n\",\"name\":\"$n\",\"args\":{\"n\":9007199254740993}}"; done
+	sim_script "{\"match\":{\"has_tool_result\":false,\"user\":\"use\"},\"reply\":{\"tool_calls\":[$calls]}}" \
+	    '{"match":{"has_tool_result":true},"reply":{"text":"it said {{tool_result}}"}}' '{"reply":{"text":"plain"}}'
+}
+event_types() { rkat-session events "$1" | jq -r .payload.type | grep -v -e text_ -e turn_completed | tr '\n' ' '; }
+tool_results() { rkat-session history "$1" | jq -r 'select(.role == "tool_results") | .results[] | "\(.is_error) \(.content)"'; }
+
+@test "worker: a tool that its asker runs, both ways" {
+	asks_tool look
+	start
+	ask '{"id":1,"op":"create"}'
+	id=$(answer 1 | jq -r .result.session_id)
+	ask "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"use it\",\"tools\":[$(tool_def look)]}"
+	wait_for called 1
+	same "$(grep '"tool":' "$T/out")" '{"id":2,"tool":{"tool_use_id":"c-look","name":"look","arguments":{"n":9007199254740993}}}'
+	ask '{"id":3,"op":"tool_result","tool_use_id":"other","content":"x"}' '{"id":4,"op":"tool_result","tool_use_id":"c-look","content":"found"}'
+	same "$(answer 3 | jq -c .result)" '{"taken":false}'
+	same "$(answer 4 | jq -c .result)" '{"taken":true}'
+	same "$(answer 2 | jq -r .result.text)" "it said found"
+	ask '{"id":5,"op":"tool_result","tool_use_id":"c-look"}' '{"id":6,"op":"tool_result"}' '{"id":7,"op":"tool_result","tool_use_id":"x","content":7}' \
+	    '{"id":8,"op":"tools","tools":[]}' '{"id":9,"op":"tools","run":2,"tools":[{"name":"a"}]}' '{"id":10,"op":"tools","run":2,"tools":[]}'
+	same "$(answer 5 | jq -c .result)" '{"taken":false}'
+	answer 10 >/dev/null
+	same "$(jq -rs 'map(select(.id > 5 and .error)) | map(.error.message) | .[]' "$T/out")" "$(printf '%s\n' \
+	    '/tool_use_id: want a string' '/content: want a string or an array of blocks' '/run: want the id of a run' '/tools/0/description: want a string')"
+	same "$(answer 10 | jq -c .result)" '{"taken":false}'
+	end
+	same "$(event_types "$id")" "run_started turn_started tool_call_requested tool_execution_started tool_execution_completed tool_result_received turn_started run_completed "
+}
+
+@test "worker: calls of one answer are out together; arguments that are no object ask for nothing" {
+	sim_script '{"match":{"has_tool_result":false},"reply":{"tool_calls":[{"id":"a","name":"one","args":{}},{"id":"b","name":"two","args":"[1]"},{"id":"c","name":"two","args":{}}]}}' '{"reply":{"text":"ok"}}'
+	id=$(rkat-session create)
+	start
+	ask "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"x\",\"tools\":[$(tool_def one),$(tool_def two)]}"
+	wait_for called 2
+	ask '{"op":"tool_result","tool_use_id":"c","content":"C","is_error":true}' '{"op":"tool_result","tool_use_id":"a","content":[{"type":"text","text":"A"}]}'
+	same "$(answer 2 | jq -r .result.tool_calls)" 3
+	same "$(grep -c '"tool":' "$T/out")" 2
+	has "$(tool_results "$id")" '{"error":"invalid_arguments"'
+	has "$(tool_results "$id")" 'true C'
+	end
+}
+
+@test "worker: a tool that nobody answers is an error after its limit" {
+	asks_tool look
+	rkat-config patch '{"tools":{"tool_timeouts":{"look":150}}}' >/dev/null
+	id=$(rkat-session create)
+	start
+	ask "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"use\",\"tools\":[$(tool_def look)]}"
+	answer 2 >/dev/null
+	same "$(tool_results "$id")" "true {\"error\":\"execution_failed\",\"message\":\"Tool execution failed: Callback tool 'look' timed out after 150ms\"}"
+	ask '{"id":3,"op":"tool_result","tool_use_id":"c-look"}'
+	same "$(answer 3 | jq -c .result)" '{"taken":false}'
+	end
+}
+
+@test "worker: tools that come and go are told before the next model call" {
+	asks_tool look
+	id=$(rkat-session create)
+	start
+	ask "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"use\",\"tools\":[$(tool_def look)]}"
+	wait_for called 1
+	ask "{\"id\":3,\"op\":\"tools\",\"run\":2,\"tools\":[$(tool_def look),$(tool_def more)]}" '{"id":4,"op":"tool_result","tool_use_id":"c-look","content":"1"}'
+	answer 2 >/dev/null
+	same "$(answer 3 | jq -c .result)" '{"taken":true}'
+	same "$(jq -c 'select(.event.payload.type == "tool_config_changed") | .event.payload.payload' "$T/out")" \
+	    '{"operation":"add","target":"callback:more","status":"applied","persisted":true,"applied_at_turn":1}'
+	same "$(jq -c '[.body.tools[].name | select(. == ("look", "more"))]' "$T/sim.log" | tail -n 2 | tr '\n' ' ')" '["look"] ["look","more"] '
+	ask "{\"id\":5,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"hi\",\"tools\":[$(tool_def more)]}"
+	same "$(answer 5 | jq -r .result.text)" plain
+	same "$(jq -c 'select(.id == 5 and .event.payload.type == "tool_config_changed") | .event.payload.payload | [.operation, .target, .applied_at_turn]' "$T/out")" \
+	    '["remove","callback:look",0]'
+	end
+}
+
+@test "worker: a session's own tools are kept; where nobody runs them the run stops and waits" {
+	asks_tool look datetime
+	start
+	ask "{\"id\":1,\"op\":\"create\",\"enable_builtins\":true,\"external_tools\":[$(tool_def look)]}"
+	id=$(answer 1 | jq -r .result.session_id)
+	same "$(db "SELECT json_extract(build, '\$.recoverable_tool_defs[0].provenance') FROM sessions")" '{"kind":"callback","source_id":"callback"}'
+	ask "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"use\"}"
+	same "$(answer 2 | jq -c .outcome)" '"callback"'
+	has "$(cat "$T/out")" '"pending":{"tool_name":"look","args":{"n":9007199254740993,"tool_use_id":"c-look"}}}'
+	same "$(event_types "$id")" "run_started turn_started tool_call_requested tool_call_requested tool_execution_started tool_execution_started tool_execution_completed tool_result_received interaction_callback_pending run_failed "
+	same "$(rkat-session events "$id" | tail -n 1 | jq -r .payload.error)" "Callback pending for tool 'look'"
+	# Who cannot run it either and says nothing new finds it waiting; nothing is lost.
+	rkat-session input "$id" later >/dev/null
+	ask "{\"id\":3,\"op\":\"run\",\"session\":\"$id\",\"drain\":true}"
+	same "$(answer 3 | jq -c '[.outcome, .pending.tool_name]')" '["callback","look"]'
+	same "$(db 'SELECT count(*) FROM inputs WHERE state = "queued"')" 1
+	# Who has it runs it, before anything else; the other call is not run again.
+	ask "{\"id\":4,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"go on\",\"tools\":[$(tool_def look)]}"
+	wait_for called 1
+	ask '{"op":"tool_result","tool_use_id":"c-look","content":"at last"}'
+	same "$(answer 4 | jq -r .outcome)" completed
+	same "$(rkat-session history "$id" | jq -r .role | tr '\n' ' ')" "system user block_assistant tool_results user block_assistant "
+	has "$(tool_results "$id")" "false at last"
+	same "$(tool_results "$id" | wc -l)" 2
+	same "$(jq -r 'select(.event.payload.type == "tool_execution_started") | .event.payload.name' "$T/out" | tr '\n' ' ')" "look datetime look "
+	end
+}
+
+@test "worker: a waiting call is closed by a prompt of somebody who cannot run it" {
+	asks_tool look
+	start
+	ask "{\"id\":1,\"op\":\"create\",\"enable_builtins\":true,\"external_tools\":[$(tool_def look)]}"
+	id=$(answer 1 | jq -r .result.session_id)
+	end
+	rkat resume "$id" use --json >"$T/json"
+	same "$(jq -c '[.status, .resumable, .pending_tool_calls[0].tool_name]' "$T/json")" '["pending_tool_call",true,"look"]'
+	rkat resume "$id" "never mind" >"$T/text"
+	same "$(tail -n 1 "$T/text")" plain
+	has "$(tool_results "$id")" "nobody ran it, and the conversation went on"
+}
+
+@test "worker: a builtin and the session's own definition win over tools of the run" {
+	asks_tool datetime
+	start
+	ask "{\"id\":1,\"op\":\"create\",\"enable_builtins\":true,\"external_tools\":[{\"name\":\"look\",\"description\":\"its own\",\"input_schema\":{}}]}"
+	id=$(answer 1 | jq -r .result.session_id)
+	ask "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"use\",\"tools\":[$(tool_def more),$(tool_def look),$(tool_def datetime)]}"
+	answer 2 >/dev/null
+	same "$(grep -c '"tool":' "$T/out" || :)" 0
+	same "$(jq -c '[.body.tools[] | select(.name == ("look", "more", "datetime")) | .name]' "$T/sim.log" | tail -n 1)" '["datetime","look","more"]'
+	same "$(jq -r '.body.tools[] | select(.name == "look") | .description' "$T/sim.log" | tail -n 1)" "its own"
+	end
+}
+
+@test "worker: killed while a waiting call is run, the call is interrupted, not run again" {
+	asks_tool look
+	start
+	ask "{\"id\":1,\"op\":\"create\",\"enable_builtins\":true,\"external_tools\":[$(tool_def look)]}"
+	id=$(answer 1 | jq -r .result.session_id)
+	ask "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"use\"}"
+	answer 2 >/dev/null
+	ask "{\"id\":3,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"hi\",\"tools\":[$(tool_def look)]}"
+	wait_for called 1
+	kill -KILL "$W"
+	end
+	rkat-turn "$id" again >/dev/null
+	has "$(tool_results "$id")" "the process that ran it died"
+}

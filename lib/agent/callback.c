@@ -15,6 +15,18 @@
 
 /* In the session's state: the names that the last model call knew. */
 #define KNOWN "rkat_callback_tools"
+/* And that its last calls wait. */
+#define WAITING "rkat_callback_pending"
+
+static void
+set_state(struct agent *a, const char *key, struct jtext v)
+{
+	struct buf b = BUF_INIT;
+
+	json_with(&b, json_text(a->s.state), key, v);
+	free(a->s.state);
+	a->s.state = buf_steal(&b);
+}
 
 /* ---- the session's own ---- */
 
@@ -144,9 +156,8 @@ begins(const struct agent *a)
 void
 callback_changes(struct agent *a)
 {
-	struct jtext state = json_text(a->s.state);
-	struct jtext known = json_get(state, KNOWN);
-	struct buf now = BUF_INIT, b = BUF_INIT;
+	struct jtext known = json_get(json_text(a->s.state), KNOWN);
+	struct buf now = BUF_INIT;
 
 	names(a, &now);
 	if (!known.p)
@@ -156,14 +167,26 @@ callback_changes(struct agent *a)
 			tell(a, "add", json_slice(now.p, now.n), known);
 			tell(a, "remove", known, json_slice(now.p, now.n));
 		}
-		json_with(&b, state, KNOWN, json_slice(now.p, now.n));
-		free(a->s.state);
-		a->s.state = buf_steal(&b);
+		set_state(a, KNOWN, json_slice(now.p, now.n));
 	}
 	buf_free(&now);
 }
 
 /* ---- calls that wait ---- */
+
+bool
+callback_waits(const struct agent *a)
+{
+	return json_get(json_text(a->s.state), WAITING).p &&
+	    tools_asked(a->msgs.n ? a->msgs.v[a->msgs.n - 1] : JTEXT_NONE);
+}
+
+void
+callback_mark(struct agent *a, bool waiting)
+{
+	a->waiting = waiting;
+	set_state(a, WAITING, waiting ? json_text("true") : JTEXT_NONE);
+}
 
 int
 callback_stop(struct agent *a, const struct tool_call *c, struct err *e)
@@ -171,7 +194,7 @@ callback_stop(struct agent *a, const struct tool_call *c, struct err *e)
 	struct run_result *r = a->out;
 	struct buf id = BUF_INIT;
 
-	a->waiting = true;
+	callback_mark(a, true);
 	jput_cstr(&id, c->id);
 	free(r->pending_tool);
 	r->pending_tool = xstrdup(c->name);
@@ -184,25 +207,6 @@ callback_stop(struct agent *a, const struct tool_call *c, struct err *e)
 }
 
 int
-callback_mark(struct agent *a, const char *state, struct err *e)
-{
-	struct run last = { .state = NULL };
-	int rc = run_last(a->env.db, a->s.id, &last, e);
-
-	if (rc > 0) {
-		free(last.state);
-		last.state = xstrdup(state);
-		rc = step_begin(a, e);
-	}
-	if (rc == 0 && last.state && (rc = run_update(a->env.db, &last, e)) < 0)
-		step_abort(a);
-	else if (rc == 0 && last.state)
-		rc = step_commit(a, STEP("turn.waiting"), e);
-	run_free(&last);
-	return rc;
-}
-
-int
 callback_resume(struct agent *a, const struct run_spec *spec, struct err *e)
 {
 	int rc;
@@ -211,7 +215,6 @@ callback_resume(struct agent *a, const struct run_spec *spec, struct err *e)
 	rc = tools_resume(a, a->msgs.v[a->msgs.n - 1], spec->prompt.p, e);
 	if (rc < 0)
 		return -1;
-	a->waiting = rc == 0;
 	a->out->session_usage = a->s.usage;
 	if (a->waiting)
 		a->out->outcome = RUN_CALLBACK;

@@ -89,8 +89,6 @@ state_of(const struct err *failed)
 {
 	if (failed->code == E_NONE)
 		return "completed";
-	if (failed->code == E_CALLBACK_PENDING)
-		return "callback";
 	return failed->code == E_REQUEST_CANCELLED ? "interrupted" : "failed";
 }
 

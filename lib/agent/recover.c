@@ -122,11 +122,10 @@ recover(struct agent *a, struct err *e)
 			buf_puts(agent_event(a), a->run.terminal);
 			agent_say(a);
 		}
-		/* Nobody died: its calls wait for somebody who can run them. */
-		a->waiting = !strcmp(a->run.state, "callback") &&
-		    tools_asked(last_message(a));
 		run_free(&a->run);
 	}
+	/* Nobody died: these calls wait for somebody who can run them. */
+	a->waiting = callback_waits(a);
 	if (!a->waiting && tools_asked(last_message(a)) &&
 	    tools_recover(a, last_message(a), e) < 0)
 		return -1;

@@ -116,6 +116,9 @@ int step_save_all(struct agent *a, struct err *e);
 int step_commit(struct agent *a, const char *before, const char *after,
     struct err *e);
 void step_abort(struct agent *a);
+/* A step that only saves usage, state and the run's row. */
+int step_state(struct agent *a, const char *before, const char *after,
+    struct err *e);
 /* A step that only appends one message. */
 int step_message(struct agent *a, const struct buf *message,
     const char *before, const char *after, struct err *e);
@@ -237,11 +240,9 @@ void callback_close(struct agent *a);
 const struct tool_source *callback_source(struct agent *a);	/* NULL: there are none */
 /* Tell what has come and gone since the last model call (rpc sheet 9.1). */
 void callback_changes(struct agent *a);
-/*
- * The last run's row: "callback" while calls wait.  While they are run it is "failed", so
- * that a process that dies leaves interrupted calls.
- */
-int callback_mark(struct agent *a, const char *state, struct err *e);
+bool callback_waits(const struct agent *a);
+/* From the next step on.  Not so while they are run: a process that dies then leaves interrupted calls. */
+void callback_mark(struct agent *a, bool waiting);
 /* The run stops here; -1. */
 int callback_stop(struct agent *a, const struct tool_call *c, struct err *e);
 /* Before a run: as tools_resume, and then the result says what it waits for. */

@@ -136,3 +136,16 @@ step_message(struct agent *a, const struct buf *message, const char *before,
 	}
 	return step_commit(a, before, after, e);
 }
+
+int
+step_state(struct agent *a, const char *before, const char *after,
+    struct err *e)
+{
+	if (step_begin(a, e) < 0)
+		return -1;
+	if (step_save(a, e) < 0) {
+		step_abort(a);
+		return -1;
+	}
+	return step_commit(a, before, after, e);
+}

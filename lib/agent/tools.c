@@ -432,16 +432,18 @@ tools_resume(struct agent *a, struct jtext message, bool give_up,
 	open = (struct tool_jobs){ .v = jobs.v + finished,
 	    .n = jobs.n - finished };
 	if ((wanted = nobody_runs(a, &open)) == NULL) {
-		if (callback_mark(a, "failed", &why) == 0)
+		callback_mark(a, false);
+		if (step_state(a, STEP("turn.waiting"), &why) == 0)
 			rc = run_jobs(a, &jobs, &open, &why);
 	} else if (give_up) {
+		callback_mark(a, false);
 		rc = leave_unanswered(a, &jobs, &open, &why);
 	} else {
 		callback_stop(a, &wanted->call, &why);
 	}
 	/* Or the one who had the tool took it back meanwhile. */
 	if (why.code == E_CALLBACK_PENDING)
-		rc = wanted || callback_mark(a, "callback", &why) == 0 ? 0 : -1;
+		rc = wanted ? 0 : step_state(a, STEP("turn.waiting"), &why);
 	else if (rc == 0)
 		rc = 1;
 done:

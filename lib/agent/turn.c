@@ -119,19 +119,6 @@ count(struct agent *a, const struct usage *u)
 	a->run.turns++;
 }
 
-/* A hook has refused the answer: it is not kept, what it cost is. */
-static int
-keep_cost(struct agent *a, struct err *e)
-{
-	if (step_begin(a, e) < 0)
-		return -1;
-	if (step_save(a, e) < 0) {
-		step_abort(a);
-		return -1;
-	}
-	return step_commit(a, STEP("turn.cost"), e);
-}
-
 /* The answer, its tool calls, its cost and the context that it saw: one step. */
 static int
 keep_reply(struct agent *a, const struct buf *message, int64_t context,
@@ -178,7 +165,8 @@ ask(struct agent *a, struct model_reply *reply, struct buf *text,
 		goto done;
 	count(a, &reply->usage);
 	if (point_reply(a, reply, &denied) < 0) {
-		if (keep_cost(a, e) == 0 && e)
+		/* It is not kept, what it cost is. */
+		if (step_state(a, STEP("turn.cost"), e) == 0 && e)
 			*e = denied;
 		goto done;
 	}

@@ -171,7 +171,8 @@ on_done(void *arg, struct jtext answer, const struct err *lost)
 void
 turn_run(struct turn *k, struct buf *members)
 {
-	const struct job_hooks hooks = { on_event, on_done, k };
+	const struct job_hooks hooks = { .event = on_event, .done = on_done,
+	    .arg = k };
 
 	jput_kcstr(members, "op", "run");
 	jput_kcstr(members, "session", k->session);

@@ -231,7 +231,7 @@ turns_create(struct turns *t, struct jtext params,
 	put_members(&b, params, create_members, COUNT(create_members));
 	jput_close(&b, '}');
 	k->job = pool_run(t->pool, "", json_slice(b.p, b.n),
-	    &(const struct job_hooks){ NULL, on_created, k });
+	    &(const struct job_hooks){ .done = on_created, .arg = k });
 	buf_free(&b);
 	return k;
 }

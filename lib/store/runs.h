@@ -19,7 +19,7 @@ struct db;
 struct run {
 	char id[UUID_LEN + 1];
 	char session[UUID_LEN + 1];
-	char *state;		/* "running", "completed", "failed", "interrupted", "callback" */
+	char *state;		/* "running", "completed", "failed", "interrupted" */
 	char *terminal;		/* the terminal event's payload, raw JSON; NULL while running */
 	int64_t started_ms, ended_ms;
 	struct usage usage;	/* this run only */
