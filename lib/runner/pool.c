@@ -444,7 +444,7 @@ amend(struct job *j, struct jtext tools)
 }
 
 void
-job_tools(struct job *j, struct jtext tools)
+job_offer(struct job *j, struct jtext tools)
 {
 	struct buf b = BUF_INIT;
 

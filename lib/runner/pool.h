@@ -55,7 +55,7 @@ bool job_running(const struct job *j);	/* else it still waits */
 void job_tool_result(struct job *j, struct jtext tool_use_id,
     struct jtext content, bool is_error);
 /* The tools that its asker runs from now on: an array of ToolDef. */
-void job_tools(struct job *j, struct jtext tools);
+void job_offer(struct job *j, struct jtext tools);
 /* Forget a job that waits; its done is not called. */
 void job_drop(struct job *j);
 
