@@ -46,7 +46,7 @@ BENCHES := $(BENCH_C:t/bench/%.c=$(B)/t/bench/%)
 FUZZ_C := $(wildcard t/fuzz/*.c)
 
 # Other names of a command: the mode goes by the name.
-LINKS  := $(B)/bin/rkat-rpc
+LINKS  := $(B)/bin/rkat-rpc $(B)/bin/rkat-rest
 
 .PHONY: all
 all: $(BINS) $(LINKS)
@@ -81,7 +81,7 @@ $(B)/bin/rkat-turn: LIBS = $(LIBS_ALL)
 $(B)/bin/rkat-sim: LIBS = $(L_JQ) $(L_EVENT) $(L_CURL) -lm
 $(B)/bin/rkat-serve: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_EVENT) -lm
 
-$(B)/bin/rkat-rpc: $(B)/bin/rkat-serve
+$(LINKS): $(B)/bin/rkat-serve
 	ln -sf rkat-serve $@
 
 $(B)/bin/rkat: $(B)/cmd/rkat.o
@@ -172,16 +172,16 @@ INSTALL_MAN = $(wildcard man/*.[1578])
 install: all
 	install -d $(BINDIR) $(SHARE)/rkat $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
 	install -m 755 $(BINS) $(BINDIR)
-	ln -sf rkat-serve $(BINDIR)/rkat-rpc
+	for l in $(notdir $(LINKS)); do ln -sf rkat-serve $(BINDIR)/$$l || exit 1; done
 	for m in $(INSTALL_MAN); do s=$${m##*.}; install -d $(MANDIR)/man$$s && install -m 644 $$m $(MANDIR)/man$$s || exit 1; done
-	ln -sf rkat-serve.1 $(MANDIR)/man1/rkat-rpc.1
+	for l in $(notdir $(LINKS)); do ln -sf rkat-serve.1 $(MANDIR)/man1/$$l.1 || exit 1; done
 	install -m 644 $(wildcard share/*.json) $(SHARE)/rkat
 	install -m 644 share/completions/rkat.bash $(SHARE)/bash-completion/completions/rkat
 	install -m 644 share/completions/_rkat $(SHARE)/zsh/site-functions/_rkat
 uninstall:
 	for b in $(notdir $(BINS) $(LINKS)); do rm -f $(BINDIR)/$$b; done
 	for m in $(INSTALL_MAN); do rm -f $(MANDIR)/man$${m##*.}/$${m#man/}; done
-	rm -f $(MANDIR)/man1/rkat-rpc.1
+	rm -f $(patsubst %,$(MANDIR)/man1/%.1,$(notdir $(LINKS)))
 	rm -rf $(SHARE)/rkat
 	rm -f $(SHARE)/bash-completion/completions/rkat $(SHARE)/zsh/site-functions/_rkat
 	cd $(DESTDIR)$(PREFIX) && rmdir -p --ignore-fail-on-non-empty bin share/man/man[1578] \

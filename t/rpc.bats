@@ -440,7 +440,7 @@ client() {
 
 @test "rpc: only loopback is listened on; a bad address, socket or realm is one clear error" {
 	run rkat-rpc --tcp 0.0.0.0:0
-	same "$status $output" "2 rkat-rpc: INVALID_PARAMS: --tcp 0.0.0.0:0: only loopback addresses (127.0.0.1, [::1]) can be listened on"
+	same "$status $output" "2 rkat-rpc: INVALID_PARAMS: --tcp 0.0.0.0:0: only loopback addresses (127.0.0.1, [::1]) can be listened on; others need --allow-remote and --token-file"
 	run rkat-serve --tcp nonsense
 	[ "$status" -eq 2 ]
 	run rkat-serve --tcp example.org:80

@@ -8,44 +8,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <event2/listener.h>
-
 #include "base/buf.h"
 #include "serve/listen.h"
 
-#define WAITING 128
-
-struct listener {
-	struct evconnlistener *ev;
-	void (*accepted)(void *arg, int fd);
-	void *arg;
-	char *name, *path;	/* path: to be removed */
-};
-
-static void
-on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
-    int len, void *arg)
-{
-	struct listener *l = arg;
-
-	(void)ev;
-	(void)sa;
-	(void)len;
-	l->accepted(l->arg, fd);
-}
-
-static struct listener *
-start(struct event_base *base, int fd, void (*accepted)(void *arg, int fd),
-    void *arg)
-{
-	struct listener *l = xcalloc(1, sizeof *l);
-
-	l->accepted = accepted;
-	l->arg = arg;
-	l->ev = evconnlistener_new(base, on_accept, l,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, WAITING, fd);
-	return l;
-}
+#define WAITING 512
 
 /* ---- TCP ---- */
 
@@ -61,29 +27,32 @@ is_loopback(const struct sockaddr *sa)
 	    IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
-/* Only names of this machine are looked up: nobody else is asked. */
+/* Others are asked about a name only where that was wanted. */
 static struct addrinfo *
-resolve(const char *where, struct err *e)
+resolve(const struct listen_at *at, struct err *e)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-	    .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE };
-	const char *colon = strrchr(where, ':');
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+	    .ai_flags = AI_NUMERICSERV | AI_PASSIVE };
+	const char *where = at->where, *colon = strrchr(where, ':');
 	size_t n = colon ? (size_t)(colon - where) : 0;
 	bool v6 = n > 2 && *where == '[' && where[n - 1] == ']';
 	struct addrinfo *ai = NULL;
 	char *host;
 
+	if (!at->names)
+		hints.ai_flags |= AI_NUMERICHOST;
 	if (n == 9 && !memcmp(where, "localhost", n))
 		host = xstrdup("127.0.0.1");
 	else
 		host = v6 ? xstrndup(where + 1, n - 2) : xstrndup(where, n);
 	if (!n || !colon[1] || getaddrinfo(host, colon + 1, &hints, &ai)) {
-		err_set(e, E_INVALID_PARAMS, "--tcp: want an address and a "
-		    "port like 127.0.0.1:4033, not '%.80s'", where);
+		err_set(e, E_INVALID_PARAMS, "%s: want an address and a "
+		    "port like 127.0.0.1:4033, not '%.80s'", at->flag, where);
 		ai = NULL;
-	} else if (!is_loopback(ai->ai_addr)) {
-		err_set(e, E_INVALID_PARAMS, "--tcp %.80s: only loopback "
-		    "addresses (127.0.0.1, [::1]) can be listened on", where);
+	} else if (!at->remote && !is_loopback(ai->ai_addr)) {
+		err_set(e, E_INVALID_PARAMS, "%s %.80s: only loopback "
+		    "addresses (127.0.0.1, [::1]) can be listened on; others "
+		    "need --allow-remote and --token-file", at->flag, where);
 		freeaddrinfo(ai);
 		ai = NULL;
 	}
@@ -91,47 +60,58 @@ resolve(const char *where, struct err *e)
 	return ai;
 }
 
-static char *
-bound_name(int fd)
+bool
+listen_remote(int fd)
 {
-	char host[NI_MAXHOST], port[NI_MAXSERV];
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof sa;
 
-	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ||
-	    getnameinfo((struct sockaddr *)&sa, len, host, sizeof host, port,
-	    sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
-		return xstrdup("tcp://?");
-	return xasprintf(strchr(host, ':') ? "tcp://[%s]:%s" : "tcp://%s:%s",
-	    host, port);
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		return true;
+	return sa.ss_family != AF_UNIX && !is_loopback((void *)&sa);
 }
 
-struct listener *
-listen_tcp(struct event_base *base, const char *where,
-    void (*accepted)(void *arg, int fd), void *arg, struct err *e)
+char *
+listen_name(int fd, const char *scheme)
 {
-	struct addrinfo *ai = resolve(where, e);
-	struct listener *l;
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	struct sockaddr_storage sa;
+	const struct sockaddr_un *un = (const void *)&sa;
+	socklen_t len = sizeof sa;
+
+	memset(&sa, 0, sizeof sa);
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		return xstrdup("?");
+	if (sa.ss_family == AF_UNIX)
+		return xasprintf("unix:%s", un->sun_path);
+	if (getnameinfo((struct sockaddr *)&sa, len, host, sizeof host, port,
+	    sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+		return xstrdup("?");
+	return xasprintf(strchr(host, ':') ? "%s://[%s]:%s" : "%s://%s:%s",
+	    scheme, host, port);
+}
+
+int
+listen_tcp(const struct listen_at *at, struct err *e)
+{
+	struct addrinfo *ai = resolve(at, e);
 	int fd, on = 1;
 
 	if (!ai)
-		return NULL;
+		return -1;
 	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 	    0);
 	if (fd < 0 ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
 	    bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 ||
 	    listen(fd, WAITING) < 0) {
-		err_sys(e, E_FAILED, "--tcp %.80s", where);
+		err_sys(e, E_FAILED, "%s %.80s", at->flag, at->where);
 		if (fd >= 0)
 			close(fd);
-		freeaddrinfo(ai);
-		return NULL;
+		fd = -1;
 	}
 	freeaddrinfo(ai);
-	l = start(base, fd, accepted, arg);
-	l->name = bound_name(fd);
-	return l;
+	return fd;
 }
 
 /* ---- Unix ---- */
@@ -169,48 +149,22 @@ bind_unix(int fd, const struct sockaddr_un *sa)
 	return rc;
 }
 
-struct listener *
-listen_unix(struct event_base *base, const char *path,
-    void (*accepted)(void *arg, int fd), void *arg, struct err *e)
+int
+listen_unix(const char *flag, const char *path, struct err *e)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct listener *l;
 	int fd;
 
-	if (strlen(path) >= sizeof sa.sun_path || !*path) {
-		err_set(e, E_INVALID_PARAMS, "--unix: want a path of 1 to %zu "
-		    "bytes", sizeof sa.sun_path - 1);
-		return NULL;
-	}
+	if (strlen(path) >= sizeof sa.sun_path || !*path)
+		return err_set(e, E_INVALID_PARAMS, "%s: want a path of 1 to "
+		    "%zu bytes", flag, sizeof sa.sun_path - 1);
 	memcpy(sa.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind_unix(fd, &sa) < 0 || listen(fd, WAITING) < 0) {
-		err_sys(e, E_FAILED, "--unix %.200s", path);
+		err_sys(e, E_FAILED, "%s %.200s", flag, path);
 		if (fd >= 0)
 			close(fd);
-		return NULL;
+		return -1;
 	}
-	l = start(base, fd, accepted, arg);
-	l->name = xasprintf("unix:%s", path);
-	l->path = xstrdup(path);
-	return l;
-}
-
-const char *
-listen_name(const struct listener *l)
-{
-	return l->name;
-}
-
-void
-listen_close(struct listener *l)
-{
-	if (!l)
-		return;
-	evconnlistener_free(l->ev);
-	if (l->path)
-		unlink(l->path);
-	free(l->name);
-	free(l->path);
-	free(l);
+	return fd;
 }

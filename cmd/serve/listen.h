@@ -1,22 +1,27 @@
 #ifndef SERVE_LISTEN_H
 #define SERVE_LISTEN_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
-struct event_base;
-struct listener;
+/* Listening sockets, which do not block.  -1 on an error. */
 
+struct listen_at {
+	const char *flag;	/* that asked for it: for messages */
+	const char *where;	/* "host:port", "[v6]:port"; port 0 takes a free one */
+	bool remote;		/* beyond loopback is fine */
+	bool names;		/* the host may be a name that has to be looked up */
+};
+int listen_tcp(const struct listen_at *at, struct err *e);
 /*
- * A listening socket.  accepted gets each client's descriptor, which does not block.
- * TCP: "host:port" or "[v6]:port", loopback only; port 0 takes a free one.  Unix: a
- * path; a socket that nobody listens on any more is replaced, only its owner may
- * connect, and it is removed at the end.
+ * A socket that nobody listens on any more is replaced; only its owner may connect.
+ * Whoever listens removes it.
  */
-struct listener *listen_tcp(struct event_base *base, const char *where,
-    void (*accepted)(void *arg, int fd), void *arg, struct err *e);
-struct listener *listen_unix(struct event_base *base, const char *path,
-    void (*accepted)(void *arg, int fd), void *arg, struct err *e);
-const char *listen_name(const struct listener *l);	/* "tcp://127.0.0.1:4033" */
-void listen_close(struct listener *l);		/* NULL is fine */
+int listen_unix(const char *flag, const char *path, struct err *e);
+/* "tcp://127.0.0.1:4033", "unix:/path", with another scheme for tcp; new. */
+char *listen_name(int fd, const char *scheme);
+/* Is it bound beyond loopback? */
+bool listen_remote(int fd);
 
 #endif

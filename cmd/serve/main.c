@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,129 +13,153 @@
 #include <unistd.h>
 
 #include <event2/event.h>
+#include <event2/listener.h>
 
 #include "base/fs.h"
 #include "base/proc.h"
 #include "base/util.h"
 #include "runner/pool.h"
+#include "serve/auth.h"
+#include "serve/http.h"
 #include "serve/listen.h"
+#include "serve/options.h"
+#include "serve/rest.h"
 #include "serve/rpc.h"
 #include "serve/turns.h"
+#include "store/config.h"
 #include "store/db.h"
 #include "store/realm.h"
 
-#define WORKERS 64
-#define WORKERS_MAX 4096
 #define WORKER_JOBS 1000	/* then it is replaced */
+#define DOORS 8			/* listening sockets */
+
+/* A socket where JSON-RPC clients come in, or where HTTP's do. */
+struct door {
+	struct evconnlistener *rpc;	/* NULL: http.c has it */
+	char *path;			/* to be removed */
+};
 
 struct server {
-	struct realm_opts opts;
-	const char *tcp, *unix_path;
-	long workers;
+	struct options o;
 	struct realm realm;
 	struct event_base *base;
 	struct db *db;
 	struct pool *pool;
 	struct turns *turns;
 	struct rpc *rpc;
-	struct listener *listeners[2];
+	struct rest *rest;
+	struct http *http;
+	struct auth *auth;
+	struct door doors[DOORS];
+	size_t n_doors;
+	int access_fd;
+	bool stopping, http_idle, rpc_idle;
 	char *turn;		/* rkat-turn */
 };
-
-static int
-help(void)
-{
-	printf("usage: %s [options]\n"
-	    "\n"
-	    "Serves JSON-RPC 2.0, one message a line, on standard input and output.\n"
-	    "\n"
-	    "  --tcp host:port       listen there instead (loopback only)\n"
-	    "  --unix path           and, or, on a Unix socket\n"
-	    "  --workers n           so many turns at once (default %d)\n"
-	    "  --realm id            which realm (default: a new one)\n"
-	    "  --isolated            a new one, whatever the environment says\n"
-	    "  --state-root dir, --context-root dir, --user-config-root dir,\n"
-	    "  --instance id, --realm-backend sqlite\n"
-	    "  --version, --help\n", prog, WORKERS);
-	return fflush(stdout) ? 1 : 0;
-}
-
-static int
-version(void)
-{
-	printf("%s " RKAT_VERSION " (contract " RKAT_CONTRACT ")\n", prog);
-	return fflush(stdout) ? 1 : 0;
-}
-
-static int
-usage(void)
-{
-	fprintf(stderr, "usage: %s [--tcp host:port] [--unix path] "
-	    "[--workers n] [realm options]\n", prog);
-	return 2;
-}
-
-/* -1: go on; else the exit status. */
-static int
-parse(struct server *s, int argc, char *argv[])
-{
-	static const struct option opts[] = {
-		{ "rpc", no_argument, NULL, 'r' },
-		{ "tcp", required_argument, NULL, 't' },
-		{ "unix", required_argument, NULL, 'u' },
-		{ "workers", required_argument, NULL, 'w' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 }
-	};
-	char *end;
-	int o;
-
-	while ((o = getopt_long(argc, argv, "hV", opts, NULL)) != -1)
-		switch (o) {
-		case 'r': break;
-		case 't': s->tcp = optarg; break;
-		case 'u': s->unix_path = optarg; break;
-		case 'w':
-			s->workers = strtol(optarg, &end, 10);
-			if (*end || s->workers < 1 || s->workers > WORKERS_MAX) {
-				fprintf(stderr, "%s: --workers: want a number "
-				    "from 1 to %d, not '%s'\n", prog,
-				    WORKERS_MAX, optarg);
-				return 2;
-			}
-			break;
-		case 'h': return help();
-		case 'V': return version();
-		default: return usage();
-		}
-	return optind < argc ? usage() : -1;
-}
 
 /* ---- clients ---- */
 
 static void
-on_accept(void *arg, int fd)
+on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
+    int len, void *arg)
 {
 	struct server *s = arg;
 
+	(void)ev;
+	(void)sa;
+	(void)len;
 	rpc_connect(s->rpc, fd, fd, RPC_SOCKET);
 }
 
+/* Clients come in at fd from now on; path (or NULL) is removed at the end. */
 static int
-start_listening(struct server *s, struct err *e)
+open_door(struct server *s, int fd, bool rest, const char *path,
+    struct err *e)
 {
-	if (s->tcp && !(s->listeners[0] = listen_tcp(s->base, s->tcp,
-	    on_accept, s, e)))
+	struct door *d = &s->doors[s->n_doors];
+	char *name;
+
+	if (fd < 0)
 		return -1;
-	if (s->unix_path && !(s->listeners[1] = listen_unix(s->base,
-	    s->unix_path, on_accept, s, e)))
+	d->path = xstrdup(path);
+	name = listen_name(fd, rest ? "http" : "tcp");
+	s->n_doors++;
+	if (rest && http_listen(s->http, fd, e) < 0) {
+		free(name);
 		return -1;
-	for (size_t i = 0; i < COUNT(s->listeners); i++)
-		if (s->listeners[i])
-			fprintf(stderr, "%s listening on %s\n", prog,
-			    listen_name(s->listeners[i]));
+	}
+	if (!rest)
+		d->rpc = evconnlistener_new(s->base, on_accept, s,
+		    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	fprintf(stderr, "%s listening on %s\n", prog, name);
+	free(name);
 	return 0;
+}
+
+/* Where config says. */
+static char *
+rest_address(struct server *s, struct err *e)
+{
+	struct config c;
+	char *host, *at;
+
+	if (s->o.rest_at)
+		return xstrdup(s->o.rest_at);
+	if (config_load(&s->realm, &c, e) < 0)
+		return NULL;
+	host = config_str(&c, "rest/host");
+	at = xasprintf(strchr(host, ':') && *host != '[' ? "[%s]:%lld" :
+	    "%s:%lld", host, (long long)config_i64(&c, "rest/port", 8080));
+	free(host);
+	config_free(&c);
+	return at;
+}
+
+static int
+open_rest(struct server *s, struct err *e)
+{
+	char *where = rest_address(s, e);
+	int rc = -1;
+
+	if (where)
+		rc = open_door(s, listen_tcp(&(struct listen_at){
+		    .flag = "--rest", .where = where, .names = true,
+		    .remote = s->o.allow_remote }, e), true, NULL, e);
+	free(where);
+	return rc;
+}
+
+static int
+open_doors(struct server *s, struct err *e)
+{
+	const struct options *o = &s->o;
+
+	if (o->tcp && open_door(s, listen_tcp(&(struct listen_at){
+	    .flag = "--tcp", .where = o->tcp }, e),
+	    false, NULL, e) < 0)
+		return -1;
+	if (o->unix_path && open_door(s, listen_unix("--unix", o->unix_path,
+	    e), false, o->unix_path, e) < 0)
+		return -1;
+	if (o->rest && open_rest(s, e) < 0)
+		return -1;
+	if (o->rest_unix && open_door(s, listen_unix("--rest-unix",
+	    o->rest_unix, e), true, o->rest_unix, e) < 0)
+		return -1;
+	return 0;
+}
+
+static void
+close_doors(struct server *s)
+{
+	for (size_t i = 0; i < s->n_doors; i++) {
+		if (s->doors[i].rpc)
+			evconnlistener_free(s->doors[i].rpc);
+		if (s->doors[i].path)
+			unlink(s->doors[i].path);
+		free(s->doors[i].path);
+	}
+	s->n_doors = 0;
 }
 
 /*
@@ -178,16 +201,45 @@ serve_stdio(struct server *s, struct err *e)
 /* ---- life ---- */
 
 static void
+on_http_idle(void *arg)
+{
+	struct server *s = arg;
+
+	s->http_idle = true;
+	if (s->rpc_idle)
+		event_base_loopbreak(s->base);
+}
+
+static void
+stop(struct server *s)
+{
+	if (s->stopping)
+		return;
+	s->stopping = true;
+	close_doors(s);
+	http_drain(s->http, on_http_idle, s);
+}
+
+/* Nothing is left to be done, or (late) to be waited for. */
+static void
+on_rpc_drained(void *arg, bool late)
+{
+	struct server *s = arg;
+
+	stop(s);
+	s->rpc_idle = true;
+	if (s->http_idle || late)
+		event_base_loopbreak(s->base);
+}
+
+static void
 on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	struct server *s = arg;
 
 	(void)sig;
 	(void)what;
-	for (size_t i = 0; i < COUNT(s->listeners); i++) {
-		listen_close(s->listeners[i]);
-		s->listeners[i] = NULL;
-	}
+	stop(s);
 	rpc_drain(s->rpc, 0);
 }
 
@@ -229,9 +281,9 @@ static int
 open_realm(struct server *s, struct err *e)
 {
 	/* Without a word about it: a new one (sheet section 1). */
-	if (!s->opts.realm)
-		s->opts.isolated = true;
-	if (realm_resolve(&s->opts, &s->realm, e) < 0 ||
+	if (!s->o.realm.realm)
+		s->o.realm.isolated = true;
+	if (realm_resolve(&s->o.realm, &s->realm, e) < 0 ||
 	    realm_create(&s->realm, e) < 0 ||
 	    !(s->db = db_open(&s->realm, e)))
 		return -1;
@@ -245,19 +297,53 @@ dispatch(struct server *s, struct err *e)
 {
 	struct event *signals[3];
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
-	bool stdio = !s->tcp && !s->unix_path;
 	int rc;
 
 	for (size_t i = 0; i < COUNT(signals); i++) {
 		signals[i] = evsignal_new(s->base, numbers[i], on_signal, s);
 		event_add(signals[i], NULL);
 	}
-	rc = stdio ? serve_stdio(s, e) : start_listening(s, e);
+	rc = open_doors(s, e);
+	if (rc == 0 && s->o.rpc)
+		rc = serve_stdio(s, e);
 	if (rc == 0)
 		event_base_dispatch(s->base);
 	for (size_t i = 0; i < COUNT(signals); i++)
 		event_free(signals[i]);
 	return rc;
+}
+
+static int
+load_tokens(struct server *s, struct err *e)
+{
+	if (s->o.allow_remote && !s->o.token_file)
+		return err_set(e, E_INVALID_PARAMS, "--allow-remote: others "
+		    "can be let in only with a token: --token-file");
+	if (s->o.token_file && !(s->auth = auth_load(s->o.token_file, e)))
+		return -1;
+	return 0;
+}
+
+/* The surfaces and what is behind them. */
+static void
+build(struct server *s, char *const *worker)
+{
+	s->base = new_base(s->o.rpc);
+	s->pool = pool_new(&(struct pool_opts){ .base = s->base,
+	    .argv = worker, .max = (size_t)s->o.workers,
+	    .recycle = WORKER_JOBS });
+	s->turns = turns_new(s->db, s->pool);
+	s->rpc = rpc_new(&(struct rpc_opts){ .base = s->base, .db = s->db,
+	    .pool = s->pool, .turns = s->turns, .drained = on_rpc_drained,
+	    .arg = s });
+	s->rest = rest_new(&(struct rest_opts){ .base = s->base, .db = s->db,
+	    .pool = s->pool, .turns = s->turns,
+	    .expose_paths = s->o.expose_paths });
+	s->http = http_server_new(&(struct http_opts){ .base = s->base,
+	    .routes = rest_routes, .n_routes = rest_n_routes, .arg = s->rest,
+	    .limits = HTTP_LIMITS, .auth = s->auth, .hosts = s->o.hosts,
+	    .origins = s->o.origins, .access_fd = s->access_fd });
+	rest_served_by(s->rest, s->http);
 }
 
 static int
@@ -268,18 +354,13 @@ run(struct server *s, struct err *e)
 	    worker[] = "--worker";
 	char *argv[11] = { NULL };
 
-	if (open_realm(s, e) < 0)
+	if (load_tokens(s, e) < 0 || open_realm(s, e) < 0)
 		return -1;
 	memcpy(argv, (char *[]){ s->turn, worker, realm, s->realm.id, state,
 	    s->realm.state_root, context, s->realm.context_root,
 	    s->realm.user_root ? user : NULL, s->realm.user_root },
 	    10 * sizeof *argv);
-	s->base = new_base(!s->tcp && !s->unix_path);
-	s->pool = pool_new(&(struct pool_opts){ .base = s->base, .argv = argv,
-	    .max = (size_t)s->workers, .recycle = WORKER_JOBS });
-	s->turns = turns_new(s->db, s->pool);
-	s->rpc = rpc_new(&(struct rpc_opts){ .base = s->base, .db = s->db,
-	    .pool = s->pool, .turns = s->turns });
+	build(s, argv);
 	return dispatch(s, e);
 }
 
@@ -300,34 +381,51 @@ close_all(struct server *s, int status)
 {
 	if (s->rpc && rpc_broken(s->rpc))
 		status = 1;
-	for (size_t i = 0; i < COUNT(s->listeners); i++)
-		listen_close(s->listeners[i]);
+	close_doors(s);
 	rpc_free(s->rpc);
+	http_server_free(s->http);
+	rest_free(s->rest);
 	turns_free(s->turns);
 	pool_free(s->pool);
 	db_close(s->db);
 	if (s->base)
 		event_base_free(s->base);
+	auth_free(s->auth);
+	if (s->access_fd >= 0)
+		close(s->access_fd);
 	realm_free(&s->realm);
+	options_free(&s->o);
 	free(s->turn);
 	proc_end_all();
 	return status;
 }
 
+/* The name that we were called by; options_parse takes the mode from it. */
+static const char *
+program(const char *argv0)
+{
+	const char *slash = strrchr(argv0, '/');
+	const char *name = slash ? slash + 1 : argv0;
+	static const char *const names[] = { "rkat-rpc", "rkat-rest" };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (!strcmp(name, names[i]))
+			return names[i];
+	return "rkat-serve";
+}
+
 int
 main(int argc, char *argv[])
 {
-	const char *name = strrchr(argv[0], '/');
-	struct server s = { .workers = WORKERS };
+	struct server s = { .access_fd = -1 };
 	struct err e = ERR_NONE;
 	int status;
 
-	name = name ? name + 1 : argv[0];
-	prog = strcmp(name, "rkat-rpc") ? "rkat-serve" : "rkat-rpc";
+	prog = program(argv[0]);
 	proc_subreaper();
-	if (realm_args(&argc, argv, &s.opts, &e) < 0)
+	if (realm_args(&argc, argv, &s.o.realm, &e) < 0)
 		return err_report(prog, &e);
-	if ((status = parse(&s, argc, argv)) >= 0)
+	if ((status = options_parse(&s.o, argc, argv)) >= 0)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -12,8 +12,10 @@
 struct event_base;
 
 /*
- * HTTP/1.1 on libevent's evhttp: who may come in, limits, routes, answers, streams and
- * the access log.  It knows nothing of sessions.  One thread, one event loop.
+ * HTTP/1.1 on libevent: who may come in, limits, routes, answers, streams and the
+ * access log.  The framing is our own (http_head.h): evhttp of libevent 2.1 joins folded
+ * lines, cuts values at a NUL, takes bare LF and unknown codings, answers its own
+ * errors in HTML, and asks nobody before it has read a body.  It knows nothing of sessions.  One thread, one event loop.
  *
  * Safety (MCP and OWASP practice, issue text): a Host that is neither loopback nor
  * allowed is refused (DNS rebinding), as is an Origin that is neither (cross-site
@@ -29,11 +31,13 @@ struct http_limits {
 	size_t body, headers;	/* bytes of one request: 413, 431 */
 	size_t buffered;	/* bytes of a stream that wait for its reader: then it is cut off */
 	int idle_s;		/* a connection that says nothing for so long is closed */
-	int stall_s;		/* a stream whose reader takes nothing for so long is cut off */
+	int stall_s;		/* a reader that takes nothing for so long is cut off; a request must come within it */
+	int keep_alive_s;	/* between the comments of a quiet stream: the routes' */
 };
 #define HTTP_LIMITS { .connections = 1024, .in_flight = 1024, \
 	.subscribers = 1024, .body = (size_t)2 << 20, .headers = 65536, \
-	.buffered = (size_t)1 << 20, .idle_s = 75, .stall_s = 30 }
+	.buffered = (size_t)1 << 20, .idle_s = 75, .stall_s = 30, \
+	.keep_alive_s = 15 }
 
 /* A path is "/sessions/{id}/messages": {..} is one segment, percent-decoded. */
 struct http_route {
@@ -57,14 +61,16 @@ struct http_opts {
 	const char *const *origins;	/* Origins that may call; likewise */
 	int access_fd;			/* JSON lines of what was served; -1: none */
 };
-struct http *http_new(const struct http_opts *o);
+struct http *http_server_new(const struct http_opts *o);
 /* Open streams get no end of their own: end them first. */
-void http_free(struct http *h);
+void http_server_free(struct http *h);
 /* Serve a listening socket, which must not block; takes it. */
 int http_listen(struct http *h, int fd, struct err *e);
 /* Accept no more; answer what is there, keep no connection alive; idle(arg) when all are gone. */
 void http_drain(struct http *h, void (*idle)(void *arg), void *arg);
+bool http_draining(const struct http *h);
 void http_set_limits(struct http *h, const struct http_limits *l);
+const struct http_limits *http_get_limits(const struct http *h);
 
 struct http_counts {
 	size_t connections, in_flight, subscribers;
@@ -106,9 +112,10 @@ struct http_stream_hooks {
 	void (*room)(void *arg);	/* everything that was put is on its way: put more */
 	/* The stream is over and freed: its client left, or (cut_off) was too slow. */
 	void (*gone)(void *arg, bool cut_off);
+	const char *farewell;	/* put behind everything for one who was too slow; may be NULL */
 	void *arg;
 };
-/* NULL: over the limit of subscribers, 503 was answered. */
+/* NULL: it was answered - over the limit of subscribers (503), or only HEAD was asked. */
 struct http_stream *http_stream_begin(struct http_req *r,
     const char *content_type, const struct http_stream_hooks *hooks);
 void http_stream_put(struct http_stream *s, const char *p, size_t n);

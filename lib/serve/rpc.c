@@ -272,7 +272,7 @@ rpc_settle(struct rpc *s)
 			conn_free(c);
 	}
 	if (s->draining && idle)
-		event_base_loopbreak(s->o.base);
+		s->o.drained(s->o.arg, false);
 }
 
 static void
@@ -323,7 +323,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (s->interrupted) {
-		event_base_loopbreak(s->o.base);
+		s->o.drained(s->o.arg, true);
 		return;
 	}
 	s->interrupted = true;

@@ -20,6 +20,9 @@ struct rpc_opts {
 	struct db *db;
 	struct pool *pool;
 	struct turns *turns;
+	/* A drain came to its end, or (late) to its deadline; may be told more than once. */
+	void (*drained)(void *arg, bool late);
+	void *arg;
 };
 
 struct rpc *rpc_new(const struct rpc_opts *o);
@@ -33,8 +36,8 @@ enum rpc_client {
 /* Serve a client on these descriptors, which must not block; takes them. */
 void rpc_connect(struct rpc *s, int in, int out, enum rpc_client kind);
 /*
- * Read no more, answer what was read, then leave the event loop.  Turns that run longer
- * than grace_ms are interrupted; after another second it leaves anyway.
+ * Read no more, answer what was read; drained is told.  Turns that run longer than
+ * grace_ms are interrupted; after another second it is told that it is late.
  */
 void rpc_drain(struct rpc *s, int grace_ms);
 /* Did the reader of a RPC_STDIO client go away? */

@@ -1,0 +1,180 @@
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/listener.h>
+
+#include "serve/http_impl.h"
+
+/* The server: listeners, how many may come in, its end. */
+
+#define WAITING 512		/* connections in the kernel */
+#define AGAIN_MS 200		/* after a lack of descriptors */
+
+static void
+listeners(struct http *h, bool on)
+{
+	for (size_t i = 0; i < h->n_listeners; i++) {
+		if (on)
+			evconnlistener_enable(h->listeners[i]);
+		else
+			evconnlistener_disable(h->listeners[i]);
+	}
+	h->full = !on;
+}
+
+static void
+on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
+    int len, void *arg)
+{
+	struct http *h = arg;
+	char host[NI_MAXHOST], port[NI_MAXSERV], *remote = NULL;
+
+	(void)ev;
+	if (sa->sa_family == AF_UNIX || getnameinfo(sa, (socklen_t)len, host,
+	    sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
+		remote = xstrdup("unix");
+	else
+		remote = xasprintf(strchr(host, ':') ? "[%s]:%s" : "%s:%s",
+		    host, port);
+	h->counts.connections++;
+	http_conn_new(h, fd, remote);
+	free(remote);
+	if (h->counts.connections >= h->limits.connections)
+		listeners(h, false);
+}
+
+/* No descriptors: trying at once again would only heat the room. */
+static void
+on_accept_error(struct evconnlistener *ev, void *arg)
+{
+	static const struct timeval tv = { 0, AGAIN_MS * 1000 };
+	struct http *h = arg;
+
+	(void)ev;
+	listeners(h, false);
+	event_add(h->again, &tv);
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct http *h = arg;
+
+	(void)fd;
+	(void)what;
+	if (h->draining && TAILQ_EMPTY(&h->conns)) {
+		if (h->idle)
+			h->idle(h->idle_arg);
+	} else if (h->counts.connections < h->limits.connections) {
+		listeners(h, true);
+	}
+}
+
+void
+http_released(struct http *h)
+{
+	h->counts.connections--;
+	if (h->draining && TAILQ_EMPTY(&h->conns))
+		event_active(h->again, 0, 0);
+	else if (h->full && h->counts.connections < h->limits.connections)
+		listeners(h, true);
+}
+
+int
+http_listen(struct http *h, int fd, struct err *e)
+{
+	struct evconnlistener *l = evconnlistener_new(h->o.base, on_accept, h,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, WAITING, fd);
+
+	if (!l) {
+		close(fd);
+		return err_sys(e, E_FAILED, "listen for HTTP");
+	}
+	evconnlistener_set_error_cb(l, on_accept_error);
+	h->listeners = xrealloc(h->listeners,
+	    (h->n_listeners + 1) * sizeof(struct evconnlistener *));
+	h->listeners[h->n_listeners++] = l;
+	return 0;
+}
+
+static void
+close_listeners(struct http *h)
+{
+	for (size_t i = 0; i < h->n_listeners; i++)
+		evconnlistener_free(h->listeners[i]);
+	h->n_listeners = 0;
+}
+
+void
+http_drain(struct http *h, void (*idle)(void *arg), void *arg)
+{
+	struct http_conn *c, *next;
+
+	h->draining = true;
+	h->idle = idle;
+	h->idle_arg = arg;
+	close_listeners(h);
+	for (c = TAILQ_FIRST(&h->conns); c; c = next) {
+		next = TAILQ_NEXT(c, link);
+		http_conn_drain(c);
+	}
+	if (TAILQ_EMPTY(&h->conns))
+		event_active(h->again, 0, 0);
+}
+
+bool
+http_draining(const struct http *h)
+{
+	return h->draining;
+}
+
+void
+http_set_limits(struct http *h, const struct http_limits *l)
+{
+	h->limits = *l;
+	if (!h->draining)
+		listeners(h, h->counts.connections < l->connections);
+}
+
+const struct http_limits *
+http_get_limits(const struct http *h)
+{
+	return &h->limits;
+}
+
+void
+http_count(const struct http *h, struct http_counts *c)
+{
+	*c = h->counts;
+}
+
+struct http *
+http_server_new(const struct http_opts *o)
+{
+	struct http *h = xcalloc(1, sizeof *h);
+
+	h->o = *o;
+	h->limits = o->limits;
+	TAILQ_INIT(&h->conns);
+	h->again = evtimer_new(o->base, on_again, h);
+	return h;
+}
+
+void
+http_server_free(struct http *h)
+{
+	struct http_conn *c;
+
+	if (!h)
+		return;
+	close_listeners(h);
+	while ((c = TAILQ_FIRST(&h->conns)))
+		http_conn_free(c);
+	event_free(h->again);
+	free(h->listeners);
+	free(h);
+}

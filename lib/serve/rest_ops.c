@@ -1,0 +1,104 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "serve/rest_impl.h"
+#include "store/db.h"
+
+/* Routes for those who run the server. */
+
+ROUTE(rest_health)
+{
+	(void)arg;
+	http_reply_text(r, 200, "ok");
+}
+
+/* The process lives and its loop turns: that this is answered says it. */
+ROUTE(rest_healthz)
+{
+	(void)arg;
+	http_reply_text(r, 200, "ok");
+}
+
+/* Can work be given to it?  The realm is there and a worker could be started. */
+ROUTE(rest_readyz)
+{
+	const struct rest *s = arg;
+	const char *why = NULL;
+
+	if (http_draining(s->http))
+		why = "the server is stopping";
+	else if (access(db_realm(s->o.db)->dir, R_OK | W_OK | X_OK) < 0)
+		why = "the realm's directory is not writable";
+	if (why)
+		http_reply_text(r, 503, why);
+	else
+		http_reply_text(r, 200, "ok");
+}
+
+/* ---- metrics: Prometheus text exposition format 0.0.4 ---- */
+
+static void
+metric(struct buf *b, const char *name, const char *type, const char *help,
+    uint64_t value)
+{
+	buf_printf(b, "# HELP rkat_%s %s\n# TYPE rkat_%s %s\nrkat_%s %" PRIu64
+	    "\n", name, help, name, type, name, value);
+}
+
+static void
+http_metrics(const struct http *h, struct buf *b)
+{
+	struct http_counts n;
+
+	http_count(h, &n);
+	metric(b, "http_requests_total", "counter", "Requests that came in.",
+	    n.requests);
+	buf_puts(b, "# HELP rkat_http_responses_total Answers by class.\n"
+	    "# TYPE rkat_http_responses_total counter\n");
+	for (int i = 1; i <= 5; i++)
+		buf_printf(b, "rkat_http_responses_total{class=\"%dxx\"} %"
+		    PRIu64 "\n", i, n.by_class[i]);
+	metric(b, "http_refused_total", "counter", "Requests that were "
+	    "malformed or over a limit.", n.refused);
+	metric(b, "http_in_flight", "gauge", "Requests without an answer yet.",
+	    n.in_flight);
+	metric(b, "http_connections", "gauge", "Open connections.",
+	    n.connections);
+	metric(b, "http_subscribers", "gauge", "Open streams.", n.subscribers);
+	metric(b, "http_cut_off_total", "counter", "Streams whose reader was "
+	    "too slow.", n.cut_off);
+	metric(b, "http_sent_bytes_total", "counter", "Bytes of all answers.",
+	    n.bytes_out);
+}
+
+/* Resident set size, from /proc/self/statm (proc(5)). */
+static uint64_t
+resident(void)
+{
+	unsigned long size, pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (f) {
+		if (fscanf(f, "%lu %lu", &size, &pages) != 2)
+			pages = 0;
+		fclose(f);
+	}
+	return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+ROUTE(rest_metrics)
+{
+	const struct rest *s = arg;
+	struct buf b = BUF_INIT;
+
+	http_metrics(s->http, &b);
+	metric(&b, "uptime_seconds", "gauge", "Since the server started.",
+	    (uint64_t)(time_mono_ms() - s->since) / 1000);
+	metric(&b, "resident_bytes", "gauge", "Memory of the server itself.",
+	    resident());
+	http_reply(r, 200, "text/plain; version=0.0.4", b.p, b.n);
+	buf_free(&b);
+}
