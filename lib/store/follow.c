@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/util.h"
+#include "store/eventfile.h"
 #include "store/eventline.h"
 #include "store/events.h"
 
@@ -162,8 +163,7 @@ wanted(struct follower *f, struct jtext line, int64_t *seq)
 		return false;
 	}
 	return eventline_seq(line.p, line.n, seq) && *seq > f->after &&
-	    json_check(line.p, line.n, NULL) == 0 &&
-	    json_is(json_get(line, "payload"), '{');
+	    eventfile_line(line, seq);
 }
 
 static int
