@@ -139,10 +139,19 @@ open_hooks(struct agent *a, struct err *e)
 		.cancel = &a->cancel,
 	};
 
-	if (override.p)
-		a->hooks_override = xstrndup(override.p, override.n);
+	a->hooks_override = override.p ? xstrndup(override.p, override.n) :
+	    NULL;
 	env.override = json_text(a->hooks_override);
 	return hooks_new(&a->hooks, &env, e);
+}
+
+static int
+reopen_hooks(struct agent *a, struct err *e)
+{
+	hooks_free(a->hooks);
+	a->hooks = NULL;
+	free(a->hooks_override);
+	return open_hooks(a, e);
 }
 
 struct agent *
@@ -284,7 +293,7 @@ prepare(struct agent *a, const struct run_spec *spec, struct err *e)
 	if (settings_keep(a, spec, e) < 0 || settings_load(a, e) < 0 ||
 	    open_tools(a, e) < 0)
 		return -1;
-	return 0;
+	return spec->hooks_override.p ? reopen_hooks(a, e) : 0;
 }
 
 static void

@@ -62,7 +62,8 @@ struct run_spec {
 	struct jtext render_metadata;
 	/* Kept in the session when given: */
 	const char *model, *provider, *system_prompt;
-	struct jtext provider_params, budget, output_schema;
+	struct jtext provider_params, budget, output_schema, hooks_override;
+	struct jtext max_tokens, structured_output_retries;	/* whole numbers */
 	bool drain;			/* afterwards work until the queue is empty */
 	const char *idem;		/* idempotency key of the prompt */
 };

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/hooks.h"
 #include "agent/output.h"
 #include "agent/run.h"
 #include "base/jput.h"
@@ -304,6 +305,33 @@ keep_parsed(char **object, const char *key, struct jtext in,
 	return rc;
 }
 
+static int
+keep_count(char **object, const char *key, struct jtext v, int64_t min,
+    struct err *e)
+{
+	int64_t n;
+
+	if (!v.p)
+		return 0;
+	if (!json_i64(v, &n) || n < min || n > UINT32_MAX)
+		return err_set(e, E_INVALID_PARAMS,
+		    "/%s: want a whole number from %d to %u", key, (int)min,
+		    UINT32_MAX);
+	keep(object, key, v);
+	return 0;
+}
+
+static int
+keep_hooks(struct agent *a, struct jtext override, struct err *e)
+{
+	if (!override.p)
+		return 0;
+	if (hooks_check(&a->config, override, e) < 0)
+		return -1;
+	keep(&a->s.build, "hooks_override", override);
+	return 0;
+}
+
 int
 settings_keep(struct agent *a, const struct run_spec *spec, struct err *e)
 {
@@ -324,5 +352,9 @@ settings_keep(struct agent *a, const struct run_spec *spec, struct err *e)
 	if (spec->output_schema.p && keep_parsed(&a->s.build, "output_schema",
 	    spec->output_schema, output_wrap, e) < 0)
 		return -1;
-	return 0;
+	if (keep_count(&a->s.meta, "max_tokens", spec->max_tokens, 1, e) < 0 ||
+	    keep_count(&a->s.meta, "structured_output_retries",
+	    spec->structured_output_retries, 0, e) < 0)
+		return -1;
+	return keep_hooks(a, spec->hooks_override, e);
 }

@@ -59,6 +59,14 @@ turn_finish(struct turn *k, struct jtext result)
 	finish(k, result, NULL, NULL);
 }
 
+/* Was its session used: did the run begin, as far as one can tell? */
+static bool
+was_used(const struct turn *k, const struct err *e)
+{
+	return k->ran && e->code != E_INVALID_PARAMS &&
+	    e->code != E_NO_API_KEY;
+}
+
 void
 turn_fail(struct turn *k, const struct err *e, const struct buf *data)
 {
@@ -66,7 +74,7 @@ turn_fail(struct turn *k, const struct err *e, const struct buf *data)
 
 	if (!k->create)
 		turn_stage_again(k);
-	else if (*k->session && !(k->hooks.rest && k->ran))
+	else if (*k->session && !(k->hooks.rest && was_used(k, e)))
 		session_archive(k->t->db, k->session, NULL);
 	finish(k, JTEXT_NONE, e, data ? data : &none);
 }

@@ -301,51 +301,31 @@ put_prompt(struct buf *b, struct jtext staged, struct jtext prompt)
 	}
 }
 
-/* Of the first turn, what is the session's: into its row, with its prompt taken out. */
-static int
-unstage(struct db *db, struct session *row, struct jtext params,
-    struct err *e)
-{
-	static const char *const kept[] = { "max_tokens",
-		"structured_output_retries" };
-
-	for (size_t i = 0; i < COUNT(kept); i++) {
-		struct jtext v = param_get(params, kept[i]);
-		int64_t n = 0;
-
-		if (param_count(params, kept[i], &n, e) < 0)
-			return -1;
-		if (n > UINT32_MAX || (v.p && i == 0 && n == 0))
-			return err_set(e, E_INVALID_PARAMS, "Invalid params: "
-			    "/%s: out of range", kept[i]);
-		if (v.p)
-			set_member(&row->meta, kept[i], v);
-	}
-	set_member(&row->state, STAGED, JTEXT_NONE);
-	return session_save(db, row, e);
-}
-
 static const struct member turn_members[] = {
 	{ "additional_instructions", NULL }, { "model", NULL },
 	{ "provider", NULL }, { "provider_params", NULL },
 	{ "system_prompt", NULL }, { "output_schema", NULL },
+	{ "max_tokens", NULL }, { "structured_output_retries", NULL },
+	{ "hooks_override", NULL },
 };
 static const struct member overlay_members[] = {
 	{ "allowed_tools", "allow_tools" }, { "blocked_tools", "block_tools" },
 };
 
-/* A session's first turn: it takes what was staged, *kept. */
+/* What was staged for a session's first turn, out of its row; *staged is new or NULL. */
 static int
-take_staged(struct turns *t, struct session *row, struct jtext params,
-    char **kept, struct err *e)
+unstage(struct turns *t, struct session *row, char **staged, struct err *e)
 {
-	struct jtext staged = json_get(json_text(row->state), STAGED);
+	struct jtext v = json_get(json_text(row->state), STAGED);
 
-	*kept = staged.p ? xstrndup(staged.p, staged.n) : NULL;
-	if (unstage(t->db, row, params, e) == 0)
+	*staged = v.p ? xstrndup(v.p, v.n) : NULL;
+	if (!v.p)
 		return 0;
-	free(*kept);
-	*kept = NULL;
+	set_member(&row->state, STAGED, JTEXT_NONE);
+	if (session_save(t->db, row, e) == 0)
+		return 0;
+	free(*staged);
+	*staged = NULL;
 	return -1;
 }
 
@@ -357,20 +337,20 @@ turns_start(struct turns *t, struct session *row, struct jtext params,
 	struct buf b = BUF_INIT;
 	struct jtext prompt;
 	struct turn *k;
-	char *kept = NULL;
+	char *staged = NULL;
 
 	if (prompt_param(params, &prompt, e) < 0 ||
 	    refuse_later(params, e) < 0 || no_keep_alive(params, e) < 0 ||
-	    (first ? take_staged(t, row, params, &kept, e) :
-	    refuse_overrides(params, e)) < 0)
+	    (!first && !hooks->rest && refuse_overrides(params, e) < 0) ||
+	    (first && unstage(t, row, &staged, e) < 0))
 		return NULL;
 	jput_open(&b, '{');
-	put_prompt(&b, json_text(kept), prompt);
+	put_prompt(&b, json_text(staged), prompt);
 	put_members(&b, params, turn_members, COUNT(turn_members));
 	put_members(&b, param_get(params, "flow_tool_overlay"),
 	    overlay_members, COUNT(overlay_members));
 	k = turn_new(t, row->id, hooks);
-	k->prompt = kept;
+	k->prompt = staged;
 	turn_run(k, &b);
 	return k;
 }
