@@ -90,6 +90,8 @@ bool http_query_next(const struct http_req *r, size_t *i, const char **key,
     const char **value);
 const char *http_header(const struct http_req *r, const char *name);
 struct jtext http_json(const struct http_req *r);	/* of HTTP_JSON; absent if there was no body */
+/* For a route without HTTP_JSON that looks at something else first; false: 415 or 400 was answered. */
+bool http_take_json(struct http_req *r);
 
 /* Told once if the client goes away before its answer: r is gone afterwards. */
 void http_on_gone(struct http_req *r, void (*gone)(void *arg), void *arg);

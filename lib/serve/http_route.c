@@ -179,12 +179,12 @@ is_json(const char *type)
 	    !strncasecmp(type + n - 5, "+json", 5);
 }
 
-bool
-http_body_type(struct http_req *r)
+static bool
+typed(struct http_req *r)
 {
 	const char *type = http_head_get(&r->head, "content-type");
 
-	if (!(r->route->flags & HTTP_JSON) || (type && is_json(type)) ||
+	if ((type && is_json(type)) ||
 	    (!type && (r->route->flags & HTTP_BODY_OPTIONAL)))
 		return true;
 	http_reply_text(r, 415,
@@ -192,14 +192,19 @@ http_body_type(struct http_req *r)
 	return false;
 }
 
+bool
+http_body_type(struct http_req *r)
+{
+	return !(r->route->flags & HTTP_JSON) || typed(r);
+}
+
 static bool
-take_json(struct http_req *r)
+parsed(struct http_req *r)
 {
 	struct err e = ERR_NONE;
 	char *text;
 
-	if (!(r->route->flags & HTTP_JSON) ||
-	    !http_head_get(&r->head, "content-type"))
+	if (!http_head_get(&r->head, "content-type"))
 		return true;
 	if (json_parse(buf_str(&r->body), r->body.n, &r->json, &e) == 0)
 		return true;
@@ -210,12 +215,18 @@ take_json(struct http_req *r)
 	return false;
 }
 
+bool
+http_take_json(struct http_req *r)
+{
+	return typed(r) && parsed(r);
+}
+
 void
 http_run(struct http_req *r)
 {
 	struct http *h = r->c->h;
 
-	if (!take_json(r))
+	if ((r->route->flags & HTTP_JSON) && !parsed(r))
 		return;
 	if (h->counts.in_flight >= h->limits.in_flight &&
 	    !(r->route->flags & HTTP_OPEN)) {
