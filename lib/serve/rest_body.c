@@ -74,6 +74,20 @@ rest_fail_err(struct http_req *r, const struct err *e)
 }
 
 void
+rest_fail_bare(struct http_req *r, const struct err *e)
+{
+	struct buf b = BUF_INIT;
+
+	jput_open(&b, '{');
+	jput_kcstr(&b, "error", e->text);
+	jput_close(&b, '}');
+	http_reply_json(r, e->code == E_SESSION_NOT_FOUND ||
+	    e->code == E_NOT_FOUND ? 404 : e->code == E_INVALID_PARAMS ? 400 :
+	    e->code == E_CONFLICT ? 409 : 500, b.p, b.n);
+	buf_free(&b);
+}
+
+void
 rest_reply(struct http_req *r, int rc, struct buf *b, const struct err *e)
 {
 	if (rc < 0)
