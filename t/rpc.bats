@@ -509,3 +509,48 @@ client() {
 	[ "$S" -eq 1 ]
 	! pgrep -f "rkat-turn.*$RKAT_STATE_ROOT"
 }
+
+streamed() { jq -c --arg s "$1" 'select(.method == "session/stream_event" and .params.stream_id == $s) | .params.event' "$T/out"; }
+
+@test "rpc: a stream shows the runs of other processes, all of a run before its answer" {
+	sim echo
+	ID=$(rkat run --json hi | jq -r .session_id)
+	rpc
+	X=$(got 1 session/stream_open "{\"session_id\":\"$ID\"}" | jq -r .result.stream_id)
+	rkat resume "$ID" more >/dev/null
+	last() { streamed "$X" | tail -n 1 | grep -q run_completed; }
+	wait_for last
+	same "$(jq -c 'select(.method == "session/event")' "$T/out")" ""
+	got 2 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"here\"}"
+	same "$(tail -n 1 "$T/out" | jq .id)" 2
+	same "$(streamed "$X")" "$(rkat-session events "$ID" | sed '1,/run_completed/d')"
+}
+
+@test "rpc: a stream can begin behind an event that the client has" {
+	sim echo
+	rpc
+	new hi
+	X=$(got 1 session/stream_open "{\"session_id\":\"$ID\",\"after_seq\":3}" | jq -r .result.stream_id)
+	last() { streamed "$X" | tail -n 1 | grep -q run_completed; }
+	wait_for last
+	same "$(streamed "$X")" "$(rkat-session events "$ID" | tail -n +4)"
+	same "$(got 2 session/stream_open "{\"session_id\":\"$ID\",\"after_seq\":-1}" | jq .error.code)" -32602
+}
+
+@test "rpc: a client that reads late gets every event of its streams, others at once" {
+	sim_script '{"reply":{"repeat":{"text":"0123456789abcdef","times":20000},"chunk":64,"chunk_delay_ms":0}}'
+	ID=$(rkat run --json hi | jq -r .session_id)
+	mkfifo "$T/in" "$T/slow"
+	rkat-rpc <"$T/in" >"$T/slow" 2>"$T/err" 3>&- &
+	R=$!
+	exec 9>"$T/in" 8<"$T/slow"
+	call 1 session/stream_open "{\"session_id\":\"$ID\"}"
+	rkat resume "$ID" more >/dev/null
+	[ "$(awk '/VmHWM/ { print $2 }' "/proc/$R/status")" -lt 20000 ]
+	cat <&8 >"$T/out" 3>&- 9>&- &
+	X=$(reply 1 | jq -r .result.stream_id)
+	last() { grep -q '"type":"run_completed"' "$T/out"; }
+	wait_for last
+	same "$(streamed "$X" | jq .seq)" "$(rkat-session events "$ID" | sed '1,/"type":"run_completed"/d' | jq .seq)"
+	exec 8<&-
+}

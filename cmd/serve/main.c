@@ -20,6 +20,7 @@
 #include "base/util.h"
 #include "runner/pool.h"
 #include "serve/auth.h"
+#include "serve/feed.h"
 #include "serve/http.h"
 #include "serve/listen.h"
 #include "serve/options.h"
@@ -46,6 +47,7 @@ struct server {
 	struct db *db;
 	struct pool *pool;
 	struct turns *turns;
+	struct feeds *feeds;
 	struct rpc *rpc;
 	struct rest *rest;
 	struct http *http;
@@ -333,11 +335,12 @@ build(struct server *s, char *const *worker)
 	    .argv = worker, .max = (size_t)s->o.workers,
 	    .recycle = WORKER_JOBS });
 	s->turns = turns_new(s->db, s->pool);
+	s->feeds = feeds_new(s->base, &s->realm);
 	s->rpc = rpc_new(&(struct rpc_opts){ .base = s->base, .db = s->db,
-	    .pool = s->pool, .turns = s->turns, .drained = on_rpc_drained,
+	    .pool = s->pool, .turns = s->turns, .feeds = s->feeds, .drained = on_rpc_drained,
 	    .arg = s });
 	s->rest = rest_new(&(struct rest_opts){ .base = s->base, .db = s->db,
-	    .pool = s->pool, .turns = s->turns,
+	    .pool = s->pool, .turns = s->turns, .feeds = s->feeds,
 	    .expose_paths = s->o.expose_paths });
 	s->http = http_server_new(&(struct http_opts){ .base = s->base,
 	    .routes = rest_routes, .n_routes = rest_n_routes, .arg = s->rest,
@@ -385,6 +388,7 @@ close_all(struct server *s, int status)
 	rpc_free(s->rpc);
 	http_server_free(s->http);
 	rest_free(s->rest);
+	feeds_free(s->feeds);
 	turns_free(s->turns);
 	pool_free(s->pool);
 	db_close(s->db);

@@ -19,6 +19,7 @@ struct wire {
 	struct buf in, out;
 	size_t scanned;			/* of in: no newline before */
 	size_t sent;			/* of out */
+	uint64_t written;
 	size_t line_max, high;
 	bool skip;			/* inside a line that is too long */
 	bool stopped, paused, broken;
@@ -154,6 +155,12 @@ wire_backlog(const struct wire *w)
 	return w->out.n - w->sent;
 }
 
+uint64_t
+wire_written(const struct wire *w)
+{
+	return w->written;
+}
+
 /* Nothing is read while too much waits: who does not listen is not heard. */
 static void
 balance(struct wire *w)
@@ -193,6 +200,7 @@ writable(evutil_socket_t fd, short what, void *arg)
 		broke(w);
 	} else {
 		w->sent += (size_t)n;
+		w->written += (size_t)n;
 		if (w->sent > READ_SIZE && w->sent > w->out.n / 2) {
 			buf_drop(&w->out, w->sent);
 			w->sent = 0;

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct event_base;
 
@@ -35,6 +36,7 @@ void wire_free(struct wire *w);		/* NULL is fine; closes */
 /* After a broken wire was told this does nothing. */
 void wire_put(struct wire *w, const char *p, size_t n);
 size_t wire_backlog(const struct wire *w);	/* bytes that wait to be written */
+uint64_t wire_written(const struct wire *w);	/* bytes that were, so far */
 void wire_stop(struct wire *w);		/* read no more */
 /* Close the writing side when it is a descriptor of its own, else shut it down. */
 void wire_hang_up(struct wire *w);

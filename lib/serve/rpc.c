@@ -255,6 +255,7 @@ on_flushed(void *arg)
 {
 	struct conn *c = arg;
 
+	rpc_streams_resume(c);
 	rpc_settle(c->s);
 }
 
@@ -360,6 +361,7 @@ rpc_new(const struct rpc_opts *o)
 	s->realm = db_realm(o->db);
 	s->closed = xcalloc(CLOSED_MAX, sizeof *s->closed);
 	s->timer = evtimer_new(o->base, on_timer, s);
+	s->stalls = evtimer_new(o->base, rpc_streams_stalled, s);
 	TAILQ_INIT(&s->conns);
 	TAILQ_INIT(&s->calls);
 	TAILQ_INIT(&s->streams);
@@ -379,6 +381,7 @@ rpc_free(struct rpc *s)
 	rpc_forget_calls(s);
 	turns_on_idle(s->o.turns, NULL, NULL);
 	event_free(s->timer);
+	event_free(s->stalls);
 	free(s->closed);
 	free(s);
 }

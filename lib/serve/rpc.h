@@ -5,6 +5,7 @@
 
 struct event_base;
 struct db;
+struct feeds;
 struct pool;
 struct turns;
 
@@ -20,6 +21,8 @@ struct rpc_opts {
 	struct db *db;
 	struct pool *pool;
 	struct turns *turns;
+	struct feeds *feeds;
+	int stall_s;	/* a stream whose client takes nothing for so long ends */
 	/* A drain came to its end, or (late) to its deadline; may be told more than once. */
 	void (*drained)(void *arg, bool late);
 	void *arg;

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include <event2/util.h>
+
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -30,6 +32,7 @@ struct rpc {
 	char (*closed)[UUID_LEN + 1];	/* a ring of CLOSED_MAX stream ids */
 	size_t next_closed;
 	struct event *timer;		/* of the drain */
+	struct event *stalls;		/* while a stream is full */
 	bool draining, interrupted, broken;
 };
 
@@ -101,9 +104,13 @@ void rpc_wake(struct conn *c, const char *session);
 
 /* ---- rpc_stream.c ---- */
 
-/* An event of a session, as it stands in the log; c (may be NULL) asked for its run. */
-void rpc_event(struct rpc *s, struct conn *c, const char *session,
-    const char *line, size_t n);
+/* An event of a run that c (may be NULL) asked for, as it stands in the log. */
+void rpc_event(struct conn *c, const char *session, const char *line,
+    size_t n);
+/* c has room again: its streams go on. */
+void rpc_streams_resume(const struct conn *c);
+/* Time for those that have not had any for long; of s->stalls. */
+void rpc_streams_stalled(evutil_socket_t fd, short what, void *arg);
 /* End all streams of a session; the streams of a client are dropped without a word. */
 void rpc_streams_end(struct rpc *s, const char *session);
 void rpc_streams_drop(struct rpc *s, const struct conn *c);

@@ -2,22 +2,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/event.h>
+
 #include "base/jput.h"
 #include "runner/pool.h"
 #include "runner/wire.h"
+#include "serve/feed.h"
 #include "serve/rpc_impl.h"
+#include "store/lock.h"
 
 /* Events on their way out: rpc sheet section 8.  Their text is copied, not parsed. */
 
-/* A reader that is so far behind gets no more deltas; its streams end. */
+/* A client that is so far behind gets no more deltas of its runs. */
 #define BEHIND ((size_t)8 << 20)
+/* Its streams wait in the log while so much is unread: that costs no memory. */
+#define STREAM_HIGH ((size_t)256 << 10)
+#define STALL_S 30		/* unless the options say otherwise */
 /* Lines that every client reads, less what closes them; members that always fit. */
 #define LINE_READER_MAX 65500
 #define MEMBER_SHORT 1000
 
 struct stream {
 	TAILQ_ENTRY(stream) link;
+	struct rpc *s;
 	struct conn *conn;
+	struct feed *feed;
+	bool full;
+	uint64_t written;	/* by its connection when that was looked at */
+	int64_t since;		/* monotonic: when it was last seen to write */
 	char id[UUID_LEN + 1];
 	char session[UUID_LEN + 1];
 	int64_t sequence;
@@ -129,6 +141,7 @@ stream_free(struct rpc *s, struct stream *t)
 	memcpy(s->closed[s->next_closed], t->id, sizeof t->id);
 	s->next_closed = (s->next_closed + 1) % CLOSED_MAX;
 	TAILQ_REMOVE(&s->streams, t, link);
+	feed_close(t->feed);
 	free(t);
 }
 
@@ -150,40 +163,84 @@ stream_end(struct rpc *s, struct stream *t, const char *outcome,
 }
 
 static void
-stream_event(struct rpc *s, struct stream *t, const char *line, size_t n)
+look_again(struct rpc *s)
 {
-	static const char overflow[] = "{\"code\":\"stream_queue_overflow\","
-	    "\"message\":\"transport stream notification queue overflow\"}";
+	static const struct timeval second = { 1, 0 };
+
+	event_add(s->stalls, &second);
+}
+
+/* Of the feed. */
+static bool
+on_line(void *arg, int64_t seq, const char *line, size_t n)
+{
+	struct stream *t = arg;
 	struct buf b = BUF_INIT;
 
-	if (wire_backlog(t->conn->wire) > BEHIND) {
-		stream_end(s, t, "terminal_error", overflow);
-		return;
-	}
+	(void)seq;
+	if (is_cancelled(payload_of(line, n)))
+		return true;
 	begin(&b, "session/stream_event");
 	jput_kcstr(&b, "stream_id", t->id);
 	jput_ki64(&b, "sequence", ++t->sequence);
 	jput_kcstr(&b, "session_id", t->session);
 	jput_kraw(&b, "event", line, n);
 	end(t->conn, &b);
+	if (wire_backlog(t->conn->wire) <= STREAM_HIGH)
+		return true;
+	t->full = true;
+	t->written = wire_written(t->conn->wire);
+	t->since = time_mono_ms();
+	look_again(t->s);
+	return false;
 }
 
 void
-rpc_event(struct rpc *s, struct conn *c, const char *session,
-    const char *line, size_t n)
+rpc_streams_resume(const struct conn *c)
 {
-	struct jtext payload = payload_of(line, n);
-	struct stream *t, *next;
+	struct stream *t;
 
-	if (is_cancelled(payload))
-		return;
-	if (c && (wire_backlog(c->wire) <= BEHIND || is_last(payload)))
-		put_session_event(c, session, line, n, payload);
+	for (t = TAILQ_FIRST(&c->s->streams); t; t = TAILQ_NEXT(t, link)) {
+		if (t->conn == c && t->full) {
+			t->full = false;
+			feed_resume(t->feed);
+		}
+	}
+}
+
+void
+rpc_streams_stalled(evutil_socket_t fd, short what, void *arg)
+{
+	static const char overflow[] = "{\"code\":\"stream_queue_overflow\","
+	    "\"message\":\"transport stream notification queue overflow\"}";
+	struct stream *t, *next;
+	struct rpc *s = arg;
+	int64_t limit = 1000 * (s->o.stall_s ? s->o.stall_s : STALL_S);
+
+	(void)fd;
+	(void)what;
 	for (t = TAILQ_FIRST(&s->streams); t; t = next) {
 		next = TAILQ_NEXT(t, link);
-		if (!strcmp(t->session, session))
-			stream_event(s, t, line, n);
+		if (!t->full)
+			continue;
+		look_again(s);
+		if (t->written != wire_written(t->conn->wire)) {
+			t->written = wire_written(t->conn->wire);
+			t->since = time_mono_ms();
+		} else if (time_mono_ms() - t->since >= limit) {
+			stream_end(s, t, "terminal_error", overflow);
+		}
 	}
+}
+
+void
+rpc_event(struct conn *c, const char *session, const char *line, size_t n)
+{
+	struct jtext payload = payload_of(line, n);
+
+	if (c && !is_cancelled(payload) &&
+	    (wire_backlog(c->wire) <= BEHIND || is_last(payload)))
+		put_session_event(c, session, line, n, payload);
 }
 
 void
@@ -191,6 +248,7 @@ rpc_streams_end(struct rpc *s, const char *session)
 {
 	struct stream *t, *next;
 
+	feeds_pump(s->o.feeds, session);
 	for (t = TAILQ_FIRST(&s->streams); t; t = next) {
 		next = TAILQ_NEXT(t, link);
 		if (!strcmp(t->session, session))
@@ -226,24 +284,47 @@ uuid_v4(char out[UUID_LEN + 1])
 		    "-%02x" : "%02x", b[i]);
 }
 
+static struct stream *
+stream_new(struct req *r, const char *session, int64_t after, struct err *e)
+{
+	struct stream *t = xcalloc(1, sizeof *t);
+	const struct feed_hooks hooks = { on_line, t };
+
+	t->s = r->s;
+	t->conn = r->c;
+	uuid_v4(t->id);
+	memcpy(t->session, session, sizeof t->session);
+	t->feed = feed_open(r->s->o.feeds, session, after, &hooks, e);
+	if (!t->feed) {
+		free(t);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&r->s->streams, t, link);
+	return t;
+}
+
+/* Its turns may be those of another process. */
+static bool
+is_live(const struct rpc *s, const struct session *row)
+{
+	return row->total_messages || pool_has(s->o.pool, row->id) ||
+	    lock_held(s->realm, row->id);
+}
+
+/* Beyond the contract: after_seq, to go on behind an event that the client has. */
 METHOD(rpc_session_stream_open)
 {
 	struct session row = { .id = "" };
-	struct stream *t;
-	bool live;
+	struct stream *t = NULL;
+	int64_t after = -1;
 
-	if (param_session(r, false, &row, e) < 0)
+	if (param_count(r->params, "after_seq", &after, e) < 0 ||
+	    param_session(r, false, &row, e) < 0)
 		return -1;
-	live = row.total_messages || pool_has(r->s->o.pool, row.id);
-	if (!live)
+	if (!is_live(r->s, &row))
 		err_set(e, E_INVALID_PARAMS, "Failed to subscribe to session "
 		    "events: stream not found: session %s", row.id);
-	else {
-		t = xcalloc(1, sizeof *t);
-		t->conn = r->c;
-		uuid_v4(t->id);
-		memcpy(t->session, row.id, sizeof t->session);
-		TAILQ_INSERT_TAIL(&r->s->streams, t, link);
+	else if ((t = stream_new(r, row.id, after, e))) {
 		jput_open(out, '{');
 		jput_kcstr(out, "stream_id", t->id);
 		jput_kcstr(out, "session_id", t->session);
@@ -251,7 +332,7 @@ METHOD(rpc_session_stream_open)
 		jput_close(out, '}');
 	}
 	session_free(&row);
-	return live ? 0 : -1;
+	return t ? 0 : -1;
 }
 
 /* Was there such a stream?  Forgotten once asked. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/jput.h"
+#include "serve/feed.h"
 #include "serve/rpc_impl.h"
 #include "serve/turns.h"
 
@@ -55,7 +56,7 @@ on_event(void *arg, const char *session, const char *line, size_t n)
 {
 	struct call *k = arg;
 
-	rpc_event(k->s, k->conn, session, line, n);
+	rpc_event(k->conn, session, line, n);
 }
 
 static void
@@ -65,7 +66,8 @@ on_done(void *arg, const char *session, struct jtext result,
 	struct call *k = arg;
 	struct rpc *s = k->s;
 
-	(void)session;
+	/* Streams have all of a run before its answer is there. */
+	feeds_pump(s->o.feeds, session);
 	if (k->conn && k->id && e)
 		rpc_fail(k->conn, k->id, e, data);
 	else if (k->conn && k->id)
