@@ -44,6 +44,8 @@ UNITS  := $(UNIT_C:t/unit/%.c=$(B)/t/%)
 BENCH_C := $(wildcard t/bench/*.c)
 BENCHES := $(BENCH_C:t/bench/%.c=$(B)/t/bench/%)
 FUZZ_C := $(wildcard t/fuzz/*.c)
+# What the suites use: programs, and a library that is preloaded.
+TOOLS  := $(B)/t/tool/schema_check $(B)/t/spy.so
 
 # Other names of a command: the mode goes by the name.
 LINKS  := $(B)/bin/rkat-rpc $(B)/bin/rkat-rest
@@ -101,6 +103,12 @@ $(B)/t/%: $(B)/t/unit/%.o $(B)/librkat.a
 $(B)/t/bench/%: $(B)/t/bench/%.o $(B)/librkat.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBS_ALL) $(L_EVENT)
+$(B)/t/tool/%: $(B)/t/tool/%.o $(B)/librkat.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBS_ALL)
+$(B)/t/spy.so: t/tool/spy.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -g -fPIC -shared -o $@ $< -ldl
 .SECONDARY:
 
 # ---- set-up: what a bare Debian 12 lacks is installed by name ----
@@ -132,7 +140,7 @@ run: deps
 # ---- tests ----
 
 .PHONY: units benches test quick check lint asan valgrind bench soak
-units: all $(UNITS)
+units: all $(UNITS) $(TOOLS)
 benches: all $(BENCHES)
 
 # Everything but the long ones, the unit tests under ASan and UBSan as well; the last

@@ -3,7 +3,7 @@
 load helper
 
 local_setup() {
-	[ -e "$EVENT_SCHEMA" ] || skip "the contract's schemas are not beside this tree: $EVENT_SCHEMA"
+	[ -d "$CONTRACT" ] || skip "the contract's schemas are not beside this tree: $CONTRACT"
 	mkdir -p "$HOME/.rkat"
 	config '[retry]' 'initial_delay = "10ms"'
 }

@@ -3,6 +3,7 @@
 
 setup() {
 	B=${B:-$BATS_TEST_DIRNAME/../build}
+	B=$(cd "$B" && pwd)
 	PATH=$B/bin:$PATH
 	T=$(mktemp -d "${TMPDIR:-/tmp}/rkat-t.XXXXXX")
 	export HOME=$T/home RKAT_STATE_ROOT=$T/state
@@ -15,6 +16,11 @@ setup() {
 	export RKAT_REALM=test NO_COLOR=1
 	cd "$T/work" || return 1
 	SIM_PID=
+	# Servers with their traffic recorded; ASan refuses to start behind a preload.
+	if [ -e "$B/t/spy.so" ] && [ -z "${RKAT_SAN-}" ]; then
+		PATH=$BATS_TEST_DIRNAME/spied:$PATH
+		export B RKAT_SPY=$T/spy
+	fi
 	declare -F local_setup >/dev/null && local_setup
 	return 0
 }
@@ -24,19 +30,33 @@ teardown() {
 	declare -F local_teardown >/dev/null && local_teardown
 	local bad=0
 	events_check || bad=$?
+	traffic_check || bad=$?
 	cd / && rm -rf "$T"
 	return "$bad"
 }
 
-# Every event that the test left behind is of the contract (t/unit/events.c); a test
-# whose logs are not events on purpose says NO_EVENTS_CHECK=1.
-EVENT_SCHEMA=$BATS_TEST_DIRNAME/../../shared/contract/schemas/events.json
+# What the test left behind is what it should be: every event in a log is of the
+# contract, and so is every line and body that a server of ours sent, by our own schemas
+# too.  A test whose logs are no events on purpose says NO_EVENTS_CHECK=1.
+SHARE=$BATS_TEST_DIRNAME/../share
+CONTRACT=$BATS_TEST_DIRNAME/../../shared/contract/schemas
 events_check() {
-	local dir bad=0
-	[ -z "${NO_EVENTS_CHECK-}" ] && [ -x "$B/t/events" ] && [ -e "$EVENT_SCHEMA" ] || return 0
-	for dir in "$RKAT_STATE_ROOT"/*/events; do
-		[ -z "$(ls -A "$dir" 2>/dev/null)" ] ||
-		    RKAT_EVENT_SCHEMA=$EVENT_SCHEMA RKAT_EVENT_LOGS=$dir "$B/t/events" logged >&2 || bad=1
+	local logs
+	[ -z "${NO_EVENTS_CHECK-}" ] && [ -x "$B/t/tool/schema_check" ] || return 0
+	logs=$(ls "$RKAT_STATE_ROOT"/*/events/*.jsonl 2>/dev/null) || [ -n "$logs" ] || return 0
+	(
+		IFS=$'\n'
+		"$B/t/tool/schema_check" -s "$SHARE/rpc.schema.json#/\$defs/Envelope" $logs &&
+		    { [ ! -d "$CONTRACT" ] || "$B/t/tool/schema_check" -s "$CONTRACT/events.json!AgentEvent" -m payload $logs; }
+	) >&2
+}
+traffic_check() {
+	local record bad=0
+	[ -x "$B/t/tool/schema_check" ] || return 0
+	for record in "$T"/spy.*; do
+		[ -s "$record" ] || continue
+		{ python3 "$BATS_TEST_DIRNAME/traffic.py" "$record" "$SHARE" "$CONTRACT" >"$T/traffic" &&
+		    "$B/t/tool/schema_check" <"$T/traffic"; } >&2 || bad=1
 	done
 	return "$bad"
 }

@@ -1,0 +1,56 @@
+load helper
+
+# What share/ says of the surfaces, against public rules and against what is there.
+# How every line of every test is checked by it: traffic_check in the helper.
+RPC_SCHEMA=$BATS_TEST_DIRNAME/../share/rpc.schema.json
+META=$BATS_TEST_DIRNAME/../share/schema/draft-2020-12.json
+local_setup() { [ -x "$B/t/tool/schema_check" ] || skip "needs make units"; }
+check() { printf '%s\t%s\n' "$1" "$2" | "$B/t/tool/schema_check"; }
+
+@test "schema_check tells what fits from what does not, by file, pointer, name and member" {
+	printf '%s' '{"A":{"type":"object","properties":{"n":{"$ref":"#/$defs/N"}},"$defs":{"N":{"type":"integer"}}}}' >c.json
+	printf '%s' '{"$defs":{"a/b":{"type":"integer"}},"type":"string"}' >d.json
+	check "$PWD/d.json" '"x"'
+	check "$PWD/d.json#/\$defs/a~1b" 9007199254740993
+	check "$PWD/c.json!A" '{"n":1}'
+	run check "$PWD/c.json!A" '{"n":"1"}'
+	[ "$status" -eq 1 ]
+	has "$output" "/n: type:"
+	run check "$PWD/d.json" 'no JSON'
+	[ "$status" -eq 1 ]
+	printf '{"n":{"n":1}}\n{"n":{"n":""}}\n{"n":{"n":"cut off' >log
+	run "$B/t/tool/schema_check" -s "$PWD/c.json!A" -m n log
+	[ "$status" -eq 1 ]
+	has "$output" "log:2: not of"
+	lacks "$output" "log:3"
+}
+
+@test "the RPC schema is one by its metaschema, and knows a bad line" {
+	check "$META" "$(jq -c . "$RPC_SCHEMA")"
+	check "$RPC_SCHEMA" '{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error: x"}}'
+	for bad in '{"jsonrpc":"2.0","result":{}}' '{"jsonrpc":"2.0","id":1,"error":{"code":7,"message":""}}' '{"jsonrpc":"2.0","method":"x","params":{}}'; do
+		run check "$RPC_SCHEMA" "$bad"
+		[ "$status" -eq 1 ]
+	done
+	# Every reference leads somewhere: all of it compiles.
+	jq -r '."$defs" | keys[] | gsub("/"; "~1") | "'"$RPC_SCHEMA"'#/$defs/" + . + "\tnull"' "$RPC_SCHEMA" | "$B/t/tool/schema_check" >out || [ $? -eq 1 ]
+	lacks "$(cat out)" "schema_check:"
+}
+
+@test "every method that the server lists has its params and its result in the RPC schema" {
+	rkat-rpc <<<'{"jsonrpc":"2.0","id":1,"method":"initialize"}' | jq -r '.result.methods[1:][]' | sort >listed
+	[ -s listed ]
+	jq -r '."$defs" | keys[] | select(endswith(".result")) | sub("\\.result$"; "")' "$RPC_SCHEMA" | sort >described
+	jq -r '."$defs" | keys[] | select(endswith(".params")) | sub("\\.params$"; "")' "$RPC_SCHEMA" | sort >asked
+	same "$(comm -23 listed described)" ""
+	same "$(comm -23 described asked)" ""
+}
+
+@test "a line that is not of the schema fails the test that it was said in" {
+	printf '0 < %d\n%s\n0 > %d\n%s\n' 49 '{"jsonrpc":"2.0","id":1,"method":"session/list"}' \
+	    82 '{"jsonrpc":"2.0","id":1,"result":{"sessions":[{"session_id":"not one of ours"}]}}' >"$T/spy.1"
+	run traffic_check
+	[ "$status" -eq 1 ]
+	has "$output" "session~1list.result"
+	rm "$T/spy.1"
+}
