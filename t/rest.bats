@@ -409,3 +409,62 @@ said() { req GET "/sessions/$ID/history" | grep -q "$1"; }
 	req GET /blobs/..%2F..%2Frealm.sqlite3 >/dev/null
 	same "$(status)" 400
 }
+
+@test "rest: a create that is cancelled before its turn leaves nothing" {
+	slow
+	rest --workers 1
+	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' "$URL/sessions" >"$T/first" &
+	P=$!
+	wait_for grep -q slow "$T/sim.log"
+	curl -sS -d '{"prompt":"x"}' -H 'Content-Type: application/json' -H 'X-Meerkat-Request-Id: c' -w '%{http_code}' "$URL/sessions" >"$T/second" &
+	P2=$!
+	wait_for cancel c
+	wait "$P2"
+	same "$(cat "$T/second")" '{"error":"request cancelled","code":"REQUEST_CANCELLED"}499'
+	same "$(req GET /sessions | jq '.sessions | length')" 1
+	kill "$P"
+}
+
+@test "rest: hooks of a turn are its session's from then on" {
+	sim echo
+	rest
+	new x
+	req POST "/sessions/$ID/messages" '{"prompt":"y","hooks_override":{"entries":[{"id":"no","point":"run_started","runtime":{"type":"command","command":"echo","args":["{\"decision\":{\"decision\":\"deny\",\"hook_id\":\"no\",\"reason_code\":\"policy_violation\",\"message\":\"not today\"}}"]}}]}}' >/dev/null
+	same "$(status) $(jq -r .code "$T/body")" '500 INTERNAL_ERROR'
+	has "$(jq -r .error "$T/body")" 'not today'
+	req POST "/sessions/$ID/messages" '{"prompt":"z"}' >/dev/null
+	same "$(status)" 500
+	req POST "/sessions/$ID/messages" '{"prompt":"z","hooks_override":{}}' >/dev/null
+	same "$(status)" 200
+	req POST "/sessions/$ID/messages" '{"prompt":"z","hooks_override":{"entries":7}}' >/dev/null
+	same "$(status) $(jq -r .code "$T/body")" '400 BAD_REQUEST'
+}
+
+@test "rest: structured output, tools left out for a turn, budgets in both forms" {
+	sim_script '{"match":{"system":"JSON"},"reply":{"text":"{\"n\":1}"}}' '{"reply":{"text":"{\"n\":1}"}}'
+	rest
+	req POST /sessions '{"prompt":"x","output_schema":{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]},"budget_limits":{"max_tokens":50000,"max_duration_secs":30,"max_tool_calls":null}}' >/dev/null
+	same "$(status) $(jq -c .structured_output "$T/body")" '200 {"n":1}'
+	same "$(db "SELECT json_extract(build, '\$.budget_limits') FROM sessions")" '{"max_tokens":50000,"max_duration":{"secs":30,"nanos":0},"max_tool_calls":null}'
+	req POST /sessions '{"prompt":"x","budget_limits":{"max_duration":{"secs":1,"nanos":5}}}' >/dev/null
+	same "$(status)" 200
+	ID=$(jq -r .session_id "$T/body")
+	req POST "/sessions/$ID/messages" '{"prompt":"x","enable_shell":true,"flow_tool_overlay":{"allowed_tools":[],"blocked_tools":null}}' >/dev/null
+	same "$(status)" 200
+	same "$(tail -n 1 "$T/sim.log" | jq -c '[.body.tools[]? | select(.input_schema)]')" '[]'
+	req POST "/sessions/$ID/messages" '{"prompt":"x","flow_tool_overlay":{"allowed_tools":"all"}}' >/dev/null
+	same "$(status)" 400
+}
+
+@test "rest: SIGTERM ends what runs with an answer, and the server with status 0" {
+	slow
+	rest
+	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' "$URL/sessions" >"$T/first" &
+	P=$!
+	wait_for grep -q slow "$T/sim.log"
+	kill "$R"
+	wait "$P"
+	S=0
+	wait "$R" || S=$?
+	same "$S $(jq -r .code "$T/first")" '0 SESSION_CREATED_WITH_TURN_FAILURE'
+}

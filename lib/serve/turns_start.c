@@ -306,6 +306,8 @@ static const struct member turn_members[] = {
 	{ "provider", NULL }, { "provider_params", NULL },
 	{ "system_prompt", NULL }, { "output_schema", NULL },
 	{ "max_tokens", NULL }, { "structured_output_retries", NULL },
+};
+static const struct member rest_members[] = {
 	{ "hooks_override", NULL },
 };
 static const struct member overlay_members[] = {
@@ -347,6 +349,8 @@ turns_start(struct turns *t, struct session *row, struct jtext params,
 	jput_open(&b, '{');
 	put_prompt(&b, json_text(staged), prompt);
 	put_members(&b, params, turn_members, COUNT(turn_members));
+	if (hooks->rest)
+		put_members(&b, params, rest_members, COUNT(rest_members));
 	put_members(&b, param_get(params, "flow_tool_overlay"),
 	    overlay_members, COUNT(overlay_members));
 	k = turn_new(t, row->id, hooks);
