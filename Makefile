@@ -176,7 +176,12 @@ soak: check-deps
 BINDIR  = $(DESTDIR)$(PREFIX)/bin
 MANDIR  = $(DESTDIR)$(PREFIX)/share/man
 SHARE   = $(DESTDIR)$(PREFIX)/share
+UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 INSTALL_MAN = $(wildcard man/*.[1578])
+# Both packages as they are built from: no rests of builds.
+SDK_FILES = $(patsubst share/%,%,$(shell find share/python share/node -type f \
+	! -path '*/node_modules/*' ! -path '*/dist/*' ! -path '*/build/*' \
+	! -path '*/__pycache__/*' ! -path '*.egg-info/*' ! -path '*/.*'))
 install: all
 	install -d $(BINDIR) $(SHARE)/rkat $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
 	install -m 755 $(BINS) $(BINDIR)
@@ -184,6 +189,11 @@ install: all
 	for m in $(INSTALL_MAN); do s=$${m##*.}; install -d $(MANDIR)/man$$s && install -m 644 $$m $(MANDIR)/man$$s || exit 1; done
 	for l in $(notdir $(LINKS)); do ln -sf rkat-serve.1 $(MANDIR)/man1/$$l.1 || exit 1; done
 	install -m 644 $(wildcard share/*.json) $(SHARE)/rkat
+	for f in $(SDK_FILES); do install -D -m 644 share/$$f $(SHARE)/rkat/$$f || exit 1; done
+	install -d $(UNITDIR)
+	for u in $(wildcard share/systemd/*); do \
+		sed 's,@BINDIR@,$(PREFIX)/bin,' $$u > $(UNITDIR)/$${u##*/} && chmod 644 $(UNITDIR)/$${u##*/} || exit 1; \
+	done
 	install -m 644 share/completions/rkat.bash $(SHARE)/bash-completion/completions/rkat
 	install -m 644 share/completions/_rkat $(SHARE)/zsh/site-functions/_rkat
 uninstall:
@@ -191,9 +201,10 @@ uninstall:
 	for m in $(INSTALL_MAN); do rm -f $(MANDIR)/man$${m##*.}/$${m#man/}; done
 	rm -f $(patsubst %,$(MANDIR)/man1/%.1,$(notdir $(LINKS)))
 	rm -rf $(SHARE)/rkat
+	for u in $(notdir $(wildcard share/systemd/*)); do rm -f $(UNITDIR)/$$u; done
 	rm -f $(SHARE)/bash-completion/completions/rkat $(SHARE)/zsh/site-functions/_rkat
 	cd $(DESTDIR)$(PREFIX) && rmdir -p --ignore-fail-on-non-empty bin share/man/man[1578] \
-		share/bash-completion/completions share/zsh/site-functions 2>/dev/null || :
+		share/bash-completion/completions share/zsh/site-functions lib/systemd/system 2>/dev/null || :
 clean:
 	rm -rf $(B)
 

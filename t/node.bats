@@ -68,7 +68,7 @@ offers() {
 }
 
 @test "the TypeScript client holds against a server that behaves and one that does not" {
-	run timeout 120 node --test "$APP/test/client.test.js" "$APP/test/stubborn.test.js"
+	run timeout 120 node --test "$APP/test/client.test.js" "$APP/test/stubborn.test.js" "$APP/test/api.test.js"
 	echo "$output"
 	[ "$status" -eq 0 ]
 }

@@ -38,3 +38,7 @@ suite() {
 	echo "$output"
 	[ "$status" -eq 0 ]
 }
+
+@test "the Python package exports and documents every name that the documents promise" {
+	suite test_api
+}

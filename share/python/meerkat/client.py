@@ -313,6 +313,7 @@ class MeerkatClient:
         limit: int | None = None,
         offset: int | None = None,
     ) -> list[SessionInfo]:
+        """Those of the realm that are not archived; labels must all match."""
         params = _given(labels=labels, limit=limit, offset=offset)
         return build_list(SessionInfo, await self._call("session/list", params), "sessions")
 
@@ -323,6 +324,7 @@ class MeerkatClient:
     async def read_session_history(
         self, session_id: str, offset: int = 0, limit: int | None = None
     ) -> SessionHistory:
+        """Messages from the offset on, the oldest first."""
         params = {"session_id": session_id, "offset": offset, **_given(limit=limit)}
         return build(SessionHistory, await self._call("session/history", params))
 
@@ -403,6 +405,7 @@ class MeerkatClient:
 
     @property
     def capabilities(self) -> list[Capability]:
+        """What the server said at the handshake that it can do."""
         return list(self._capabilities)
 
     def has_capability(self, capability_id: str) -> bool:
@@ -412,6 +415,7 @@ class MeerkatClient:
         return any(each.available for each in self._capabilities if each.id == capability_id)
 
     def require_capability(self, capability_id: str) -> None:
+        """Raise CapabilityUnavailableError unless the server has it."""
         if self.has_capability(capability_id):
             return
         status = next((each.status for each in self._capabilities if each.id == capability_id), "")
@@ -638,10 +642,12 @@ class MeerkatClient:
     async def create_mob(
         self, *, prefab: str | None = None, definition: Mapping[str, Any] | None = None
     ) -> Mob:
+        """A new mob, from a definition or the name of one that the server has."""
         reply = await self._dict("mob/create", _given(prefab=prefab, definition=definition))
         return Mob(self, str(reply.get("mob_id", "")))
 
     async def list_mobs(self) -> list[MobSummary]:
+        """All mobs of the realm, with their status."""
         raw = await self._list("mob/list", "mobs")
         return [
             MobSummary(str(item.get("mob_id", "")), status_name(item.get("status"))) for item in raw

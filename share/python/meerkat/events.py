@@ -33,6 +33,8 @@ def _kind(name: str) -> Callable[[E], E]:
 @_kind("run_started")
 @dataclass(frozen=True)
 class RunStarted(Event):
+    """A run has begun, with this prompt."""
+
     session_id: str = ""
     prompt: str = ""
     type: str = field(default="run_started", init=False, repr=False)
@@ -41,6 +43,8 @@ class RunStarted(Event):
 @_kind("run_completed")
 @dataclass(frozen=True)
 class RunCompleted(Event):
+    """A run ended well; usage counts the whole session."""
+
     session_id: str = ""
     result: str = ""
     usage: Usage = Usage()
@@ -50,6 +54,8 @@ class RunCompleted(Event):
 @_kind("run_failed")
 @dataclass(frozen=True)
 class RunFailed(Event):
+    """A run ended with an error."""
+
     session_id: str = ""
     error: str = ""
     type: str = field(default="run_failed", init=False, repr=False)
@@ -61,6 +67,8 @@ class RunFailed(Event):
 @_kind("turn_started")
 @dataclass(frozen=True)
 class TurnStarted(Event):
+    """A call of the model begins; they count from 0 within a run."""
+
     turn_number: int = 0
     type: str = field(default="turn_started", init=False, repr=False)
 
@@ -68,6 +76,8 @@ class TurnStarted(Event):
 @_kind("reasoning_delta")
 @dataclass(frozen=True)
 class ReasoningDelta(Event):
+    """A piece of what the model thinks."""
+
     delta: str = ""
     type: str = field(default="reasoning_delta", init=False, repr=False)
 
@@ -75,6 +85,8 @@ class ReasoningDelta(Event):
 @_kind("reasoning_complete")
 @dataclass(frozen=True)
 class ReasoningComplete(Event):
+    """All that the model thought before it went on."""
+
     content: str = ""
     type: str = field(default="reasoning_complete", init=False, repr=False)
 
@@ -82,6 +94,8 @@ class ReasoningComplete(Event):
 @_kind("text_delta")
 @dataclass(frozen=True)
 class TextDelta(Event):
+    """A piece of the answer, as it comes."""
+
     delta: str = ""
     type: str = field(default="text_delta", init=False, repr=False)
 
@@ -89,6 +103,8 @@ class TextDelta(Event):
 @_kind("text_complete")
 @dataclass(frozen=True)
 class TextComplete(Event):
+    """The whole text of one answer."""
+
     content: str = ""
     type: str = field(default="text_complete", init=False, repr=False)
 
@@ -96,6 +112,8 @@ class TextComplete(Event):
 @_kind("turn_completed")
 @dataclass(frozen=True)
 class TurnCompleted(Event):
+    """A call of the model ended, without a tool call."""
+
     stop_reason: str = "end_turn"
     usage: Usage = Usage()
     type: str = field(default="turn_completed", init=False, repr=False)
@@ -104,6 +122,8 @@ class TurnCompleted(Event):
 @_kind("retrying")
 @dataclass(frozen=True)
 class Retrying(Event):
+    """The call of the model failed and is made again after a delay."""
+
     attempt: int = 0
     max_attempts: int = 0
     error: str = ""
@@ -117,6 +137,8 @@ class Retrying(Event):
 @_kind("tool_call_requested")
 @dataclass(frozen=True)
 class ToolCallRequested(Event):
+    """The model wants a tool to be called."""
+
     id: str = ""
     name: str = ""
     args: Any = None
@@ -126,6 +148,8 @@ class ToolCallRequested(Event):
 @_kind("tool_result_received")
 @dataclass(frozen=True)
 class ToolResultReceived(Event):
+    """The result of a call goes to the model."""
+
     id: str = ""
     name: str = ""
     is_error: bool = False
@@ -135,6 +159,8 @@ class ToolResultReceived(Event):
 @_kind("tool_execution_started")
 @dataclass(frozen=True)
 class ToolExecutionStarted(Event):
+    """A tool begins its work."""
+
     id: str = ""
     name: str = ""
     type: str = field(default="tool_execution_started", init=False, repr=False)
@@ -143,6 +169,8 @@ class ToolExecutionStarted(Event):
 @_kind("tool_execution_completed")
 @dataclass(frozen=True)
 class ToolExecutionCompleted(Event):
+    """A tool is done; an error is a result, too."""
+
     id: str = ""
     name: str = ""
     result: str = ""
@@ -155,6 +183,8 @@ class ToolExecutionCompleted(Event):
 @_kind("tool_execution_timed_out")
 @dataclass(frozen=True)
 class ToolExecutionTimedOut(Event):
+    """A tool took longer than it may."""
+
     id: str = ""
     name: str = ""
     timeout_ms: int = 0
@@ -164,6 +194,8 @@ class ToolExecutionTimedOut(Event):
 @wire
 @dataclass(frozen=True)
 class ToolConfigChangedPayload:
+    """What was done to which tools, and from when on."""
+
     operation: str = "reload"
     target: str = ""
     status: str = ""
@@ -175,6 +207,8 @@ class ToolConfigChangedPayload:
 @_kind("tool_config_changed")
 @dataclass(frozen=True)
 class ToolConfigChanged(Event):
+    """The tools of the session are others from here on."""
+
     payload: ToolConfigChangedPayload = ToolConfigChangedPayload()
     type: str = field(default="tool_config_changed", init=False, repr=False)
 
@@ -182,6 +216,8 @@ class ToolConfigChanged(Event):
 @_kind("background_job_completed")
 @dataclass(frozen=True)
 class BackgroundJobCompleted(Event):
+    """A command that ran in the background has ended."""
+
     job_id: str = ""
     display_name: str = ""
     status: str = ""
@@ -195,6 +231,8 @@ class BackgroundJobCompleted(Event):
 @_kind("compaction_started")
 @dataclass(frozen=True)
 class CompactionStarted(Event):
+    """The history grew too long and is summarized."""
+
     input_tokens: int = 0
     estimated_history_tokens: int = 0
     message_count: int = 0
@@ -204,6 +242,8 @@ class CompactionStarted(Event):
 @_kind("compaction_completed")
 @dataclass(frozen=True)
 class CompactionCompleted(Event):
+    """A summary stands where older messages were."""
+
     summary_tokens: int = 0
     messages_before: int = 0
     messages_after: int = 0
@@ -213,6 +253,8 @@ class CompactionCompleted(Event):
 @_kind("compaction_failed")
 @dataclass(frozen=True)
 class CompactionFailed(Event):
+    """There is no summary; the history stays as it was."""
+
     error: str = ""
     type: str = field(default="compaction_failed", init=False, repr=False)
 
@@ -220,6 +262,8 @@ class CompactionFailed(Event):
 @_kind("budget_warning")
 @dataclass(frozen=True)
 class BudgetWarning(Event):
+    """A budget is nearly used up; at a percent of 1.0 it is."""
+
     budget_type: str = ""
     used: int = 0
     limit: int = 0
@@ -233,6 +277,8 @@ class BudgetWarning(Event):
 @_kind("hook_started")
 @dataclass(frozen=True)
 class HookStarted(Event):
+    """A hook is called at this point of the run."""
+
     hook_id: str = ""
     point: str = ""
     type: str = field(default="hook_started", init=False, repr=False)
@@ -241,6 +287,8 @@ class HookStarted(Event):
 @_kind("hook_completed")
 @dataclass(frozen=True)
 class HookCompleted(Event):
+    """A hook is done."""
+
     hook_id: str = ""
     point: str = ""
     duration_ms: int = 0
@@ -250,6 +298,8 @@ class HookCompleted(Event):
 @_kind("hook_failed")
 @dataclass(frozen=True)
 class HookFailed(Event):
+    """A hook failed."""
+
     hook_id: str = ""
     point: str = ""
     error: str = ""
@@ -259,6 +309,8 @@ class HookFailed(Event):
 @_kind("hook_denied")
 @dataclass(frozen=True)
 class HookDenied(Event):
+    """A hook forbade what was about to happen."""
+
     hook_id: str = ""
     point: str = ""
     reason_code: str = ""
@@ -270,6 +322,8 @@ class HookDenied(Event):
 @_kind("hook_rewrite_applied")
 @dataclass(frozen=True)
 class HookRewriteApplied(Event):
+    """A hook changed what was about to happen."""
+
     hook_id: str = ""
     point: str = ""
     patch: dict[str, Any] = field(default_factory=dict)
@@ -279,6 +333,8 @@ class HookRewriteApplied(Event):
 @_kind("hook_patch_published")
 @dataclass(frozen=True)
 class HookPatchPublished(Event):
+    """A change that a hook made known later."""
+
     hook_id: str = ""
     point: str = ""
     envelope: dict[str, Any] = field(default_factory=dict)
@@ -291,6 +347,8 @@ class HookPatchPublished(Event):
 @_kind("skills_resolved")
 @dataclass(frozen=True)
 class SkillsResolved(Event):
+    """These skills are part of the prompt now."""
+
     skills: tuple[str, ...] = ()
     injection_bytes: int = 0
     type: str = field(default="skills_resolved", init=False, repr=False)
@@ -299,6 +357,8 @@ class SkillsResolved(Event):
 @_kind("skill_resolution_failed")
 @dataclass(frozen=True)
 class SkillResolutionFailed(Event):
+    """A skill was asked for that cannot be had."""
+
     reference: str = ""
     error: str = ""
     type: str = field(default="skill_resolution_failed", init=False, repr=False)
@@ -310,6 +370,8 @@ class SkillResolutionFailed(Event):
 @_kind("interaction_complete")
 @dataclass(frozen=True)
 class InteractionComplete(Event):
+    """Work that a peer asked for is done."""
+
     interaction_id: str = ""
     result: str = ""
     type: str = field(default="interaction_complete", init=False, repr=False)
@@ -318,6 +380,8 @@ class InteractionComplete(Event):
 @_kind("interaction_callback_pending")
 @dataclass(frozen=True)
 class InteractionCallbackPending(Event):
+    """Work that a peer asked for waits for a tool of the client."""
+
     interaction_id: str = ""
     tool_name: str = ""
     args: Any = None
@@ -327,6 +391,8 @@ class InteractionCallbackPending(Event):
 @_kind("interaction_failed")
 @dataclass(frozen=True)
 class InteractionFailed(Event):
+    """Work that a peer asked for failed."""
+
     interaction_id: str = ""
     error: str = ""
     type: str = field(default="interaction_failed", init=False, repr=False)

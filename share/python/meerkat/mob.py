@@ -58,9 +58,11 @@ class Mob:
     # ---- members ----
 
     def member(self, meerkat_id: str) -> Member:
+        """A handle on one member."""
         return Member(self, meerkat_id)
 
     async def members(self) -> list[MobMember]:
+        """All members, also those that are on their way out."""
         found = (await self._get("members")).get("members")
         items = found if isinstance(found, list) else []
         return [read_member(item) for item in items if isinstance(item, Mapping)]
@@ -76,6 +78,7 @@ class Mob:
         return list(found) if isinstance(found, list) else []
 
     async def retire(self, meerkat_id: str) -> None:
+        """End a member."""
         await self._call("retire", meerkat_id=meerkat_id)
 
     async def respawn(
@@ -107,19 +110,23 @@ class Mob:
         )
 
     async def subscribe_member_events(self, meerkat_id: str) -> EventSubscription[EventEnvelope]:
+        """All events of one member from now on."""
         return await self._client.subscribe_mob_member_events(self.id, meerkat_id)
 
     # ---- wiring: a peer is a member's id, or {"external": {name, peer_id, address}} ----
 
     async def wire(self, a: str, b: str | Mapping[str, Any]) -> None:
+        """Let two members talk to each other."""
         await self._call("wire", member=a, peer=_peer(b))
 
     async def unwire(self, a: str, b: str | Mapping[str, Any]) -> None:
+        """Let them talk no more."""
         await self._call("unwire", member=a, peer=_peer(b))
 
     # ---- flows ----
 
     async def flows(self) -> list[str]:
+        """The names of the flows that can be run."""
         found = (await self._get("flows")).get("flows")
         return list(found) if isinstance(found, list) else []
 
@@ -129,10 +136,12 @@ class Mob:
         return str(reply.get("run_id", ""))
 
     async def flow_status(self, run_id: str) -> dict[str, Any] | None:
+        """How far a run of a flow is; None if there is no such run."""
         run = (await self._get("flow_status", run_id=run_id)).get("run")
         return run if isinstance(run, dict) else None
 
     async def cancel_flow(self, run_id: str) -> None:
+        """Stop a run of a flow."""
         await self._call("flow_cancel", run_id=run_id)
 
 

@@ -45,26 +45,32 @@ class Session:
 
     @property
     def last_result(self) -> RunResult:
+        """All of the last run's result."""
         return self._last
 
     @property
     def text(self) -> str:
+        """The answer of the last run."""
         return self._last.text
 
     @property
     def usage(self) -> Usage:
+        """Tokens of the session, as the last run told them."""
         return self._last.usage
 
     @property
     def turns(self) -> int:
+        """Calls of the model in the last run."""
         return self._last.turns
 
     @property
     def tool_calls(self) -> int:
+        """Calls of tools in the last run."""
         return self._last.tool_calls
 
     @property
     def structured_output(self) -> Any:
+        """The value that the last run gave for its schema."""
         return self._last.structured_output
 
     def _ran(self, result: RunResult) -> None:
@@ -94,6 +100,7 @@ class Session:
     # ---- state ----
 
     async def history(self, offset: int = 0, limit: int | None = None) -> SessionHistory:
+        """Messages from the offset on, the oldest first."""
         return await self._client.read_session_history(self.id, offset, limit)
 
     async def archive(self) -> None:

@@ -37,6 +37,8 @@ class SchemaWarning:
 @wire
 @dataclass(frozen=True)
 class SourceHealthSnapshot:
+    """How well a source of skills can be read."""
+
     state: str = ""
     invalid_ratio: float = 0.0
     invalid_count: int = 0
@@ -48,6 +50,8 @@ class SourceHealthSnapshot:
 @wire
 @dataclass(frozen=True)
 class SkillQuarantineDiagnostic:
+    """A skill that was found and is not fit for use."""
+
     source_uuid: str = ""
     skill_id: str = ""
     location: str = ""
@@ -61,6 +65,8 @@ class SkillQuarantineDiagnostic:
 @wire
 @dataclass(frozen=True)
 class SkillRuntimeDiagnostics:
+    """What is wrong with skills, if anything."""
+
     source_health: SourceHealthSnapshot = SourceHealthSnapshot()
     quarantined: tuple[SkillQuarantineDiagnostic, ...] = ()
 
@@ -158,6 +164,8 @@ class Capability:
 
 @dataclass(frozen=True)
 class Blob:
+    """An image or other content that a session refers to, in base64."""
+
     blob_id: str = ""
     media_type: str = ""
     data: str = ""
@@ -165,12 +173,16 @@ class Blob:
 
 @dataclass(frozen=True)
 class MobSummary:
+    """One mob of a list."""
+
     mob_id: str = ""
     status: str = ""
 
 
 @dataclass(frozen=True)
 class MobMember:
+    """A member of a mob, as the mob knows it."""
+
     meerkat_id: str = ""
     profile: str = ""
     runtime_mode: str = ""
