@@ -4,7 +4,7 @@ load helper
 local_setup() {
 	TOP=$(realpath "$BATS_TEST_DIRNAME/..")
 	D=$T/root
-	make -s -C "$TOP" B="$B" install DESTDIR="$D" PREFIX=/usr >"$T/log" 2>&1 || { cat "$T/log" >&2; return 1; }
+	make -s -o all -C "$TOP" B="$B" install DESTDIR="$D" PREFIX=/usr >"$T/log" 2>&1 || { cat "$T/log" >&2; return 1; }
 	I=$D/usr
 }
 
