@@ -46,6 +46,12 @@ static const struct method {
 	{ "config/patch", rpc_config_patch, true },
 	{ "capabilities/get", rpc_capabilities_get, false },
 	{ "models/catalog", rpc_models_catalog, false },
+	{ "runtime/state", rpc_runtime_state, true },
+	{ "runtime/accept", rpc_runtime_accept, true },
+	{ "runtime/retire", rpc_runtime_retire, true },
+	{ "runtime/reset", rpc_runtime_reset, true },
+	{ "input/state", rpc_input_state, true },
+	{ "input/list", rpc_input_list, true },
 };
 
 void

@@ -74,6 +74,12 @@ METHOD(rpc_config_set);
 METHOD(rpc_config_patch);
 METHOD(rpc_capabilities_get);
 METHOD(rpc_models_catalog);
+METHOD(rpc_runtime_state);
+METHOD(rpc_runtime_accept);
+METHOD(rpc_runtime_retire);
+METHOD(rpc_runtime_reset);
+METHOD(rpc_input_state);
+METHOD(rpc_input_list);
 
 /* ---- rpc.c ---- */
 
