@@ -149,7 +149,7 @@ static const char v3[] =
     " merge TEXT,"
     " given INTEGER NOT NULL DEFAULT 0,"
     " created_ms INTEGER NOT NULL,"
-    " updated_ms INTEGER NOT NULL"
+    " updated_ms INTEGER NOT NULL DEFAULT 0"
     ") STRICT;"
     "INSERT INTO inputs_v3(seq, id, session, kind, source, mode, body, idem,"
     "  state, wake, attempts, run, message, created_ms, updated_ms)"
