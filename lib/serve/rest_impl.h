@@ -19,6 +19,7 @@
 struct rest {
 	struct rest_opts o;
 	const struct http *http;
+	struct sse *sse;
 	const struct realm *realm;
 	char *secret;			/* of webhooks; NULL: none is asked for */
 	int64_t since;			/* monotonic ms */
@@ -36,6 +37,7 @@ ROUTE(rest_session_list);
 ROUTE(rest_session_read);
 ROUTE(rest_session_delete);
 ROUTE(rest_session_history);
+ROUTE(rest_session_events);
 ROUTE(rest_session_message);
 ROUTE(rest_session_interrupt);
 ROUTE(rest_session_context);
