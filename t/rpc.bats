@@ -355,10 +355,11 @@ load rpc
 	call 8 session/create '{"prompt":"x","keep_alive":true}'
 	call 9 session/create '{"prompt":"x","output_schema":{"type":7}}'
 	reply 9
+	reply 6
 	reply 5
 	reply 4
 	same "$(jq -sc 'sort_by(.id) | map([.id,.error.code]) | .[]' "$T/out" | tr '\n' ' ')" \
-	    '[1,-32602] [2,-32602] [3,-32602] [4,-32602] [5,-32602] [6,-32020] [7,-32020] [8,-32602] [9,-32602] '
+	    '[1,-32602] [2,-32602] [3,-32602] [4,-32602] [5,-32602] [6,-32602] [7,-32020] [8,-32602] [9,-32602] '
 	has "$(reply 5 | jq -r .error.message)" "Invalid params: /max_tokens"
 	same "$(db 'SELECT count(*) FROM sessions')" 0
 	same "$(got 10 session/create '{"prompt":"x","keep_alive":null,"structured_output_retries":null,"skill_refs":[],"external_tools":null,"unknown":1}' | jq -r .result.text)" "You said: x"

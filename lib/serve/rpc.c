@@ -52,6 +52,7 @@ static const struct method {
 	{ "runtime/reset", rpc_runtime_reset, true },
 	{ "input/state", rpc_input_state, true },
 	{ "input/list", rpc_input_list, true },
+	{ "tools/register", rpc_tools_register, true },	/* not listed */
 };
 
 void
@@ -59,7 +60,8 @@ rpc_methods(struct buf *b)
 {
 	jput_cstr(b, "initialized");
 	for (size_t i = 0; i < COUNT(methods); i++)
-		jput_cstr(b, methods[i].name);
+		if (methods[i].run != rpc_tools_register)
+			jput_cstr(b, methods[i].name);
 }
 
 /* ---- answers ---- */
@@ -133,7 +135,7 @@ run(struct conn *c, const struct method *m, struct jtext id,
 	struct req r = { .s = c->s, .c = c, .id = id, .params = params };
 	struct buf out = BUF_INIT;
 	struct err e = ERR_NONE;
-	char *text = xstrndup(id.p, id.n);
+	char *text = id.p ? xstrndup(id.p, id.n) : NULL;
 	int rc;
 
 	if (m->params && !params.p)
@@ -215,7 +217,11 @@ on_line(void *arg, const char *p, size_t n)
 		free(name);
 	} else if (method.p && json_str_is(method, "cancel"))
 		rpc_cancel(c, json_get(params, "request_id"));
-	/* Other notifications, and answers to nothing: no reply. */
+	else if (method.p && json_str_is(method, "tools/register"))
+		request(c, "tools/register", id, params);
+	else if (!method.p)
+		rpc_tools_answer(c, id, v);
+	/* Other notifications: no reply. */
 }
 
 static void
@@ -235,6 +241,8 @@ conn_free(struct conn *c)
 {
 	TAILQ_REMOVE(&c->s->conns, c, link);
 	rpc_abandon(c);
+	rpc_tools_closed(c->s, c);
+	rpc_tools_free(c);
 	rpc_streams_drop(c->s, c);
 	wire_free(c->wire);
 	free(c);
@@ -247,6 +255,7 @@ on_ended(void *arg, bool broken)
 	struct rpc *s = c->s;
 
 	c->eof = true;
+	rpc_tools_closed(s, c);
 	if (c->kind == RPC_STDIO) {
 		s->broken |= broken;
 		rpc_drain(s, broken ? 0 : END_GRACE_MS);
@@ -345,6 +354,7 @@ rpc_drain(struct rpc *s, int grace_ms)
 	struct conn *c;
 
 	s->draining = true;
+	rpc_tools_closed(s, NULL);	/* their answers would not be read */
 	for (c = TAILQ_FIRST(&s->conns); c; c = TAILQ_NEXT(c, link)) {
 		wire_stop(c->wire);
 	}
@@ -371,6 +381,7 @@ rpc_new(const struct rpc_opts *o)
 	TAILQ_INIT(&s->conns);
 	TAILQ_INIT(&s->calls);
 	TAILQ_INIT(&s->streams);
+	TAILQ_INIT(&s->asks);
 	turns_on_idle(o->turns, on_idle, s);
 	return s;
 }
