@@ -135,9 +135,9 @@ ask_free(struct rpc *s, struct ask *a)
 static const char *
 read_result(struct jtext result, struct jtext *content, bool *is_error)
 {
-	struct jtext flag = json_get(result, "is_error");
+	struct jtext flag = param_get(result, "is_error");
 
-	*content = json_get(result, "content");
+	*content = param_get(result, "content");
 	if (!json_is(result, '{'))
 		return "Failed to parse callback result: want an object";
 	if (content->p && !json_is(*content, '"'))
