@@ -16,6 +16,7 @@
 #define CALLS_MAX 1024			/* turns of a client, waiting ones included */
 #define CLIENTS_MAX 256
 #define END_GRACE_MS 3000		/* for turns, at the end of the input */
+#define STALL_MS 30000			/* of a stream's client */
 #define LAST_MS 1000			/* and for them to be interrupted */
 
 #define PARSE_ERROR (-32700)
@@ -362,6 +363,12 @@ rpc_drain(struct rpc *s, int grace_ms)
 		set_timer(s, grace_ms);
 }
 
+void
+rpc_set_stall(struct rpc *s, int seconds)
+{
+	s->stall_ms = (int64_t)seconds * 1000;
+}
+
 bool
 rpc_broken(const struct rpc *s)
 {
@@ -377,6 +384,7 @@ rpc_new(const struct rpc_opts *o)
 	s->realm = db_realm(o->db);
 	s->closed = xcalloc(CLOSED_MAX, sizeof *s->closed);
 	s->timer = evtimer_new(o->base, on_timer, s);
+	s->stall_ms = STALL_MS;
 	s->stalls = evtimer_new(o->base, rpc_streams_stalled, s);
 	TAILQ_INIT(&s->conns);
 	TAILQ_INIT(&s->calls);

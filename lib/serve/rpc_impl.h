@@ -36,6 +36,7 @@ struct rpc {
 	size_t next_closed;
 	struct event *timer;		/* of the drain */
 	struct event *stalls;		/* while a stream is full */
+	int64_t stall_ms;
 	bool draining, interrupted, broken;
 };
 

@@ -12,7 +12,6 @@
 #include "serve/sse.h"
 #include "store/sessions.h"
 
-/* A reader waits in the log while so much is on its way to it. */
 #define HIGH ((size_t)64 << 10)
 
 static const char comment[] = ": keep-alive\n\n";
@@ -94,6 +93,15 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* ---- events ---- */
 
+/* While so much is on its way to it a reader waits in the log: one that lags is not cut off. */
+static size_t
+high(const struct sse *s)
+{
+	size_t half = http_get_limits(s->http)->buffered / 2;
+
+	return half < HIGH ? half : HIGH;
+}
+
 /* The name of a payload's type; ours are lower case and underscores. */
 static struct jtext
 type_of(struct jtext line)
@@ -134,7 +142,7 @@ on_line(void *arg, int64_t seq, const char *p, size_t n)
 	buf_puts(&b, "\n\n");
 	put(t, b.p, b.n);
 	buf_free(&b);
-	t->full = http_stream_backlog(t->stream) > HIGH;
+	t->full = http_stream_backlog(t->stream) > high(t->s);
 	return !t->full;
 }
 
