@@ -32,6 +32,7 @@
 #include "store/realm.h"
 
 #define WORKER_JOBS 1000	/* then it is replaced */
+#define WORKER_BYTES ((size_t)64 << 20)	/* likewise */
 #define DOORS 8			/* listening sockets */
 
 /* A socket where JSON-RPC clients come in, or where HTTP's do. */
@@ -334,7 +335,8 @@ build(struct server *s, char *const *worker)
 	s->base = new_base(s->o.rpc);
 	s->pool = pool_new(&(struct pool_opts){ .base = s->base,
 	    .argv = worker, .max = (size_t)s->o.workers,
-	    .recycle = WORKER_JOBS });
+	    .recycle = WORKER_JOBS,
+	    .too_large = WORKER_BYTES });
 	s->turns = turns_new(s->db, s->pool);
 	s->feeds = feeds_new(s->base, &s->realm);
 	s->rpc = rpc_new(&(struct rpc_opts){ .base = s->base, .db = s->db,

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -132,6 +133,34 @@ int
 proc_fd(pid_t pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+/* The n-th number of a small file of /proc, or 0. */
+static long
+proc_number(const char *path, int n)
+{
+	FILE *f = fopen(path, "re");
+	long v = 0;
+
+	while (f && n-- > 0)
+		if (fscanf(f, "%ld", &v) != 1)
+			v = 0;
+	if (f)
+		fclose(f);
+	return v;
+}
+
+size_t
+proc_resident(pid_t pid)
+{
+	char path[64];
+	long child;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+	child = proc_number(path, 1);
+	snprintf(path, sizeof path, "/proc/%ld/statm", child);
+	return child > 0 ? (size_t)proc_number(path, 2) *
+	    (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 bool

@@ -39,7 +39,7 @@ struct worker {
 	struct wire *wire;	/* NULL: it said its last word */
 	struct job *job;
 	struct event *timer;	/* to kill it, or to interrupt again */
-	unsigned jobs;
+	unsigned jobs, looked;	/* looked at its size after so many */
 	bool retired;		/* gets no more jobs */
 	bool interrupting;
 	char last[UUID_LEN + 1];	/* session of its last job */
@@ -288,6 +288,17 @@ retire(struct worker *w)
 	wire_hang_up(w->wire);
 }
 
+static bool
+worn_out(struct worker *w)
+{
+	const struct pool_opts *o = &w->pool->o;
+	bool looked = w->looked == w->jobs;
+
+	w->looked = w->jobs;
+	return w->jobs >= o->recycle ||
+	    (!looked && proc_resident(w->pid) > o->too_large);
+}
+
 static void
 give(struct worker *w, struct job *j)
 {
@@ -351,7 +362,7 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (w = TAILQ_FIRST(&p->workers); w; w = after) {
 		after = TAILQ_NEXT(w, link);
-		if (!w->job && !w->retired && w->jobs >= p->o.recycle)
+		if (!w->job && !w->retired && worn_out(w))
 			retire(w);
 	}
 	for (j = TAILQ_FIRST(&p->queue); j; j = next) {

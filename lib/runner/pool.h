@@ -11,7 +11,7 @@ struct event_base;
 
 /*
  * Processes that run turns: rkat-turn --worker (rkat-worker(5)), started on demand up
- * to a limit, used again, replaced after some turns.  Jobs of one session run one after
+ * to a limit, used again, replaced after some turns or when they grew too large.  Jobs of one session run one after
  * the other, in the order in which they came; jobs of others run beside them.  A worker
  * that dies takes its one job with it.
  */
@@ -22,7 +22,8 @@ struct pool_opts {
 	struct event_base *base;
 	char *const *argv;	/* of a worker; must outlive the pool */
 	size_t max;		/* workers */
-	unsigned recycle;	/* jobs of one worker */
+	unsigned recycle;	/* jobs of one worker; then it is replaced */
+	size_t too_large;	/* resident bytes of one after a job; likewise */
 };
 
 /* What happens to a job; callbacks may start other jobs. */
