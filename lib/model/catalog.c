@@ -87,26 +87,21 @@ catalog_close(struct catalog *c)
 	c->user = NULL;
 }
 
-/* What each layer says of a model.  Looked up once: the catalogue is long. */
-struct layers {
-	struct jtext v[COUNT(((struct catalog *)NULL)->layers)];
-};
-
-static struct layers
-entry_of(const struct catalog *c, const char *id)
+struct catalog_entry
+catalog_find(const struct catalog *c, const char *id)
 {
-	struct layers l;
+	struct catalog_entry m;
 
-	for (size_t i = 0; i < COUNT(l.v); i++)
-		l.v[i] = json_get(c->layers[i], id);
-	return l;
+	for (size_t i = 0; i < COUNT(m.in); i++)
+		m.in[i] = json_get(c->layers[i], id);
+	return m;
 }
 
-static struct jtext
-member_of(const struct layers *l, const char *member)
+struct jtext
+catalog_fact(const struct catalog_entry *m, const char *member)
 {
-	for (size_t i = 0; i < COUNT(l->v); i++) {
-		struct jtext v = json_get(l->v[i], member);
+	for (size_t i = 0; i < COUNT(m->in); i++) {
+		struct jtext v = json_get(m->in[i], member);
 
 		if (v.p && !json_is(v, 'n'))
 			return v;
@@ -114,18 +109,10 @@ member_of(const struct layers *l, const char *member)
 	return JTEXT_NONE;
 }
 
-struct jtext
-catalog_get(const struct catalog *c, const char *id, const char *member)
-{
-	struct layers l = entry_of(c, id);
-
-	return member_of(&l, member);
-}
-
 bool
-catalog_has(const struct catalog *c, const char *id, enum provider *p)
+catalog_provider(const struct catalog_entry *m, enum provider *p)
 {
-	char *name = json_str(catalog_get(c, id, "provider"), NULL);
+	char *name = json_str(catalog_fact(m, "provider"), NULL);
 	bool has = name && provider_parse(name, p) && *p <= PROVIDER_GEMINI;
 
 	free(name);
@@ -216,7 +203,7 @@ gemini_rules(const char *id, struct model_profile *f)
 /* ---- facts of an entry over them ---- */
 
 static void
-put_facts(const struct layers *l, struct model_profile *f)
+put_facts(const struct catalog_entry *m, struct model_profile *f)
 {
 	const struct { const char *name; bool *flag; } flags[] = {
 		{ "supports_temperature", &f->temperature },
@@ -236,19 +223,19 @@ put_facts(const struct layers *l, struct model_profile *f)
 	int64_t n;
 
 	for (size_t i = 0; i < COUNT(flags); i++)
-		(void)json_bool(member_of(l, flags[i].name), flags[i].flag);
+		(void)json_bool(catalog_fact(m, flags[i].name), flags[i].flag);
 	for (size_t i = 0; i < COUNT(numbers); i++)
-		if (json_i64(member_of(l, numbers[i].name), &n) && n >= 0 &&
+		if (json_i64(catalog_fact(m, numbers[i].name), &n) && n >= 0 &&
 		    n <= INT64_MAX / 1000)
 			*numbers[i].n = n * numbers[i].unit;
-	if ((family = json_str(member_of(l, "family"), NULL)))
+	if ((family = json_str(catalog_fact(m, "family"), NULL)))
 		set_family(f, family);
 	free(family);
 }
 
 void
-catalog_profile(const struct catalog *c, enum provider p, const char *id,
-    struct model_profile *out)
+catalog_profile(const struct catalog_entry *m, enum provider p,
+    const char *id, struct model_profile *out)
 {
 	enum provider named;
 
@@ -264,17 +251,14 @@ catalog_profile(const struct catalog *c, enum provider p, const char *id,
 		else
 			gemini_rules(id, out);
 	}
-	out->known = catalog_has(c, id, &named) && named == p;
-	if (out->known) {
-		struct layers l = entry_of(c, id);
-
-		put_facts(&l, out);
-	}
+	out->known = catalog_provider(m, &named) && named == p;
+	if (out->known)
+		put_facts(m, out);
 }
 
 void
-catalog_self_hosted(struct jtext model, struct model_profile *out)
+catalog_self_hosted(const struct catalog_entry *m, struct model_profile *out)
 {
 	*out = (struct model_profile){ .known = true, .temperature = true };
-	put_facts(&(struct layers){ { model } }, out);
+	put_facts(m, out);
 }

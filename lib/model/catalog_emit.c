@@ -14,7 +14,7 @@
 struct entry {
 	enum provider provider;
 	char *id;
-	struct jtext self_hosted;	/* of self_hosted.models, or absent */
+	struct catalog_entry facts;
 	struct model_profile profile;
 };
 
@@ -24,25 +24,30 @@ struct list {
 	size_t n;
 };
 
+/* self_hosted is absent, or what self_hosted.models says. */
 static void
 add(struct list *l, const char *id, struct jtext self_hosted)
 {
-	struct entry *e;
+	struct catalog_entry facts = { { self_hosted } };
 	enum provider p = PROVIDER_SELF_HOSTED;
+	struct entry *e;
 
-	if (!self_hosted.p && !catalog_has(l->cat, id, &p))
-		return;
+	if (!self_hosted.p) {
+		facts = catalog_find(l->cat, id);
+		if (!catalog_provider(&facts, &p))
+			return;
+	}
 	for (size_t i = 0; i < l->n; i++)
 		if (!strcmp(l->v[i].id, id))
 			return;
 	l->v = xrealloc(l->v, (l->n + 1) * sizeof *l->v);
 	e = &l->v[l->n++];
 	*e = (struct entry){ .provider = p, .id = xstrdup(id),
-	    .self_hosted = self_hosted };
+	    .facts = facts };
 	if (self_hosted.p)
-		catalog_self_hosted(self_hosted, &e->profile);
+		catalog_self_hosted(&facts, &e->profile);
 	else
-		catalog_profile(l->cat, p, id, &e->profile);
+		catalog_profile(&facts, p, id, &e->profile);
 }
 
 /* By provider, then by id bytewise. */
@@ -82,13 +87,6 @@ list_free(struct list *l)
 	for (size_t i = 0; i < l->n; i++)
 		free(l->v[i].id);
 	free(l->v);
-}
-
-static struct jtext
-fact(const struct list *l, const struct entry *e, const char *name)
-{
-	return e->self_hosted.p ? json_get(e->self_hosted, name) :
-	    catalog_get(l->cat, e->id, name);
 }
 
 /* Names of provider_params by family; advisory. */
@@ -152,10 +150,10 @@ put_string(struct buf *b, const char *name, struct jtext v,
 
 /* What both forms of an entry begin with. */
 static void
-put_head(const struct list *l, const struct entry *e, struct buf *b)
+put_head(const struct entry *e, struct buf *b)
 {
-	put_string(b, "display_name", fact(l, e, "display_name"), e->id);
-	put_string(b, "tier", fact(l, e, "tier"), "supported");
+	put_string(b, "display_name", catalog_fact(&e->facts, "display_name"), e->id);
+	put_string(b, "tier", catalog_fact(&e->facts, "tier"), "supported");
 	if (e->profile.context_window)
 		jput_ki64(b, "context_window", e->profile.context_window);
 	if (e->profile.max_output)
@@ -173,15 +171,15 @@ put_flags(const struct model_profile *f, struct buf *b)
 }
 
 static void
-put_entry(const struct list *l, const struct entry *e, struct buf *b)
+put_entry(const struct entry *e, struct buf *b)
 {
 	const char *schema = params_schema(e);
 
 	jput_open(b, '{');
 	jput_kcstr(b, "id", e->id);
-	put_head(l, e, b);
-	if (e->self_hosted.p)
-		put_string(b, "server_id", json_get(e->self_hosted, "server"),
+	put_head(e, b);
+	if (e->provider == PROVIDER_SELF_HOSTED)
+		put_string(b, "server_id", catalog_fact(&e->facts, "server"),
 		    "");
 	jput_key(b, "profile");
 	jput_open(b, '{');
@@ -242,7 +240,7 @@ put_catalog(const struct list *l, struct buf *b)
 		jput_key(b, "models");
 		jput_open(b, '[');
 		for (; i < l->n && l->v[i].provider == p; i++)
-			put_entry(l, &l->v[i], b);
+			put_entry(&l->v[i], b);
 		jput_close(b, ']');
 		jput_close(b, '}');
 	}
@@ -256,12 +254,12 @@ put_list(const struct list *l, struct buf *b)
 	jput_open(b, '[');
 	for (size_t i = 0; i < l->n; i++) {
 		const struct entry *e = &l->v[i];
-		struct jtext price = fact(l, e, "price");
+		struct jtext price = catalog_fact(&e->facts, "price");
 
 		jput_open(b, '{');
 		jput_kcstr(b, "id", e->id);
 		jput_kcstr(b, "provider", provider_name(e->provider));
-		put_head(l, e, b);
+		put_head(e, b);
 		jput_kcstr(b, "family", e->profile.family);
 		put_flags(&e->profile, b);
 		jput_kbool(b, "vision", e->profile.vision);

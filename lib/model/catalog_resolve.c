@@ -227,14 +227,15 @@ resolve_self_hosted(const struct config *c, const char *alias,
 		free(t->wire_id);
 		t->wire_id = xstrdup(alias);
 	}
-	catalog_self_hosted(model, &t->profile);
+	catalog_self_hosted(&(struct catalog_entry){ { model } },
+	    &t->profile);
 	return 0;
 }
 
 /* Explicit, else by the registry, else by the id's prefix. */
 static int
-choose(const struct catalog *cat, const struct config *c, const char *model,
-    const char *provider, enum provider *p, struct err *e)
+choose(const struct catalog_entry *facts, const struct config *c,
+    const char *model, const char *provider, enum provider *p, struct err *e)
 {
 	bool registered = json_get(json_path(c->v, "self_hosted/models"),
 	    model).p != NULL;
@@ -249,7 +250,7 @@ choose(const struct catalog *cat, const struct config *c, const char *model,
 		return err_set(e, E_INVALID_PARAMS,
 		    "self-hosted model '%.80s' is not registered in config",
 		    model);
-	if (provider || catalog_has(cat, model, p))
+	if (provider || catalog_provider(facts, p))
 		return 0;
 	if (registered) {
 		*p = PROVIDER_SELF_HOSTED;
@@ -266,6 +267,7 @@ model_resolve(const struct config *c, const char *user_root,
     const char *model, const char *provider, struct model_target *t,
     struct err *e)
 {
+	struct catalog_entry facts;
 	struct catalog cat;
 	int rc = -1;
 
@@ -275,14 +277,15 @@ model_resolve(const struct config *c, const char *user_root,
 		    "space or control character in it" : "model id is empty");
 	if (catalog_open(&cat, user_root, e) < 0)
 		return -1;
-	if (choose(&cat, c, model, provider, &t->provider, e) < 0)
+	facts = catalog_find(&cat, model);
+	if (choose(&facts, c, model, provider, &t->provider, e) < 0)
 		goto done;
 	if (t->provider == PROVIDER_SELF_HOSTED) {
 		rc = resolve_self_hosted(c, model, t, e);
 	} else {
 		t->id = xstrdup(model);
 		t->wire_id = xstrdup(model);
-		catalog_profile(&cat, t->provider, model, &t->profile);
+		catalog_profile(&facts, t->provider, model, &t->profile);
 		rc = cloud_url(c, t, e) < 0 || cloud_key(c, t, e) < 0 ? -1 : 0;
 	}
 done:
