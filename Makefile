@@ -69,6 +69,7 @@ FORCE:
 
 # Data that is built into the library.
 $(B)/lib/base/data.o: share/models.json
+$(B)/lib/serve/rest_openapi.o: share/openapi.json
 $(B)/lib/agent/schema_meta.o: $(wildcard share/schema/*.json)
 
 $(B)/librkat.a: $(LIB_O)

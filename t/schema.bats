@@ -54,3 +54,42 @@ check() { printf '%s\t%s\n' "$1" "$2" | "$B/t/tool/schema_check"; }
 	has "$output" "session~1list.result"
 	rm "$T/spy.1"
 }
+
+# ---- OpenAPI ----
+
+API=$BATS_TEST_DIRNAME/../share/openapi.json
+api() { jq -r "$1" "$API"; }
+OPERATIONS='.paths | to_entries[] | .key as $path | .value | (.parameters // []) as $shared | to_entries[] | select(.key != "parameters") | {path: $path, method: .key, op: .value, parameters: ($shared + (.value.parameters // []))}'
+
+@test "openapi.json is OpenAPI 3.1 in what that asks of each part; every schema in it is one" {
+	same "$(api '[(.openapi | test("^3\\.1\\.")), (.info | has("title") and has("version")), ([.paths | keys[] | startswith("/")] | all), ([.components[] | keys[] | test("^[a-zA-Z0-9._-]+$")] | all)] | all')" true
+	# Operations: a name of their own, known tags and methods, answers with a description, each {x} of the path told of once.
+	same "$(api "[$OPERATIONS | .op.operationId] | (length > 20) and (unique | length) == length")" true
+	same "$(api "[.tags[].name] as \$tags | [$OPERATIONS | .op.tags[0] | IN(\$tags[])] | all")" true
+	same "$(api "[$OPERATIONS | .method | IN(\"get\", \"put\", \"post\", \"delete\", \"patch\")] | all")" true
+	same "$(api ". as \$d | [$OPERATIONS | .op.responses | (length > 1) and ([to_entries[] | (.key | test(\"^([1-5][0-9][0-9]|default)\$\")) and ((.value | if .[\"\$ref\"] then \$d.components.responses[.[\"\$ref\"] | ltrimstr(\"#/components/responses/\")] else . end).description | type == \"string\")] | all)] | all")" true
+	same "$(api ". as \$d | [$OPERATIONS | ([.path | scan(\"{([^}]*)}\")[0]] | sort) == ([.parameters[] | if .[\"\$ref\"] then \$d.components.parameters[.[\"\$ref\"] | ltrimstr(\"#/components/parameters/\")] else . end | select(.in == \"path\" and .required) | .name] | sort)] | all")" true
+	same "$(api '[.. | .security? // empty | .[] | keys[]] - (.components.securitySchemes | keys) | length')" 0
+	# Every reference leads somewhere, every schema is one by its metaschema.
+	same "$(api '. as $d | [.. | .["$ref"]? // empty] | unique[] | select(. as $r | $d | getpath($r[2:] / "/") == null)')" ""
+	api '[.. | .schema? // empty], [.components.schemas[]] | .[] | tojson' | sed "s|^|$META	|" | "$B/t/tool/schema_check"
+	api '.components.schemas | keys[]' | sed "s|.*|$API#/components/schemas/&	{}|" | "$B/t/tool/schema_check" >out 2>err || [ $? -eq 1 ]
+	same "$(cat err)" ""
+}
+
+@test "every route of the server is in openapi.json" {
+	sed -n 's/^	{ "\([A-Z]*\)", "\([^"]*\)",.*/\1 \2/p' "$BATS_TEST_DIRNAME"/../lib/serve/rest.c | sort >routes
+	[ "$(wc -l <routes)" -gt 20 ]
+	api "$OPERATIONS | (.method | ascii_upcase) + \" \" + .path" | sort >told
+	same "$(comm -23 routes told)" ""
+}
+
+@test "GET /openapi.json gives the document, to anyone" {
+	rkat-rest --rest=127.0.0.1:0 2>err 3>&- &
+	R=$!
+	wait_for grep -q http:// err
+	curl -sS "$(grep -o 'http://[0-9.:]*' err)/openapi.json" >got || :
+	kill "$R"
+	wait "$R" || :
+	cmp got "$API"
+}

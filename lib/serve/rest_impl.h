@@ -19,7 +19,6 @@
 struct rest {
 	struct rest_opts o;
 	const struct http *http;
-	struct sse *sse;
 	const struct realm *realm;
 	char *secret;			/* of webhooks; NULL: none is asked for */
 	int64_t since;			/* monotonic ms */
@@ -32,12 +31,12 @@ ROUTE(rest_health);
 ROUTE(rest_healthz);
 ROUTE(rest_readyz);
 ROUTE(rest_metrics);
+ROUTE(rest_openapi);
 ROUTE(rest_session_create);
 ROUTE(rest_session_list);
 ROUTE(rest_session_read);
 ROUTE(rest_session_delete);
 ROUTE(rest_session_history);
-ROUTE(rest_session_events);
 ROUTE(rest_session_message);
 ROUTE(rest_session_interrupt);
 ROUTE(rest_session_context);
@@ -97,7 +96,6 @@ void rest_fail(struct http_req *r, int status, const char *code,
 /* The same of an error of ours, its status and name by its code. */
 void rest_fail_err(struct http_req *r, const struct err *e);
 /* {"error":..} alone: of external-events, /runtime and /input. */
-void rest_fail_text(struct http_req *r, int status, const char *text);
 void rest_fail_bare(struct http_req *r, const struct err *e);
 /* 200 with this object, which is freed; or *e if rc < 0. */
 void rest_reply(struct http_req *r, int rc, struct buf *b,

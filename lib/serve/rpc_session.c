@@ -203,3 +203,127 @@ done:
 	session_free(&row);
 	return rc;
 }
+
+/* ---- external_event ---- */
+
+/*
+ * Two shapes: {payload, source?} of contract 0.5, and {kind?, event_type, payload} of
+ * the documents, whose type is part of what the agent is told.
+ */
+static int
+event_body(struct jtext params, struct buf *b, struct err *e)
+{
+	static const char *const keys[] = { "kind", "event_type", "payload" };
+	struct jtext payload = json_get(params, "payload");
+
+	if (!payload.p)
+		return err_set(e, E_INVALID_PARAMS,
+		    "Invalid params: missing field `payload`");
+	if (!param_get(params, "event_type").p) {
+		buf_put(b, payload.p, payload.n);
+		return 0;
+	}
+	jput_open(b, '{');
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		struct jtext v = json_get(params, keys[i]);
+
+		if (v.p)
+			jput_kraw(b, keys[i], v.p, v.n);
+	}
+	jput_close(b, '}');
+	return 0;
+}
+
+static void
+put_time(struct buf *b, const char *key, int64_t ms)
+{
+	char text[32];
+
+	time_rfc3339(ms, text);
+	jput_kcstr(b, key, text);
+}
+
+/* Sheet section 10.4. */
+static void
+put_accepted(struct buf *b, const struct input *in, bool idle)
+{
+	static const char policy[] = "\"queue_mode\":\"fifo\","
+	    "\"consume_point\":\"on_run_complete\","
+	    "\"drain_policy\":\"queue_next_turn\","
+	    "\"routing_disposition\":\"queue\",\"record_transcript\":true,"
+	    "\"emit_operator_content\":true,\"policy_version\":1";
+
+	jput_kcstr(b, "outcome_type", "accepted");
+	jput_kcstr(b, "input_id", in->id);
+	jput_key(b, "policy");
+	jput_open(b, '{');
+	jput_kcstr(b, "apply_mode", "stage_run_start");
+	jput_kcstr(b, "wake_mode", idle ? "wake_if_idle" : "none");
+	buf_putc(b, ',');
+	buf_put(b, policy, sizeof policy - 1);
+	jput_close(b, '}');
+	jput_key(b, "state");
+	jput_open(b, '{');
+	jput_kcstr(b, "input_id", in->id);
+	jput_kcstr(b, "current_state", in->state);
+	jput_kcstr(b, "durability", "durable");
+	if (in->idem)
+		jput_kcstr(b, "idempotency_key", in->idem);
+	jput_ki64(b, "attempt_count", in->attempts);
+	jput_ki64(b, "recovery_count", 0);
+	put_time(b, "created_at", in->created_ms);
+	put_time(b, "updated_at", in->created_ms);
+	jput_close(b, '}');
+}
+
+static int
+admit(struct req *r, struct input *in, struct buf *out, struct err *e)
+{
+	bool seen, idle = !lock_held(r->s->realm, in->session);
+	struct input row;
+
+	if (inputs_admit(r->s->o.db, in, &seen, e) < 0)
+		return -1;
+	jput_open(out, '{');
+	if (seen) {
+		jput_kcstr(out, "outcome_type", "deduplicated");
+		jput_kcstr(out, "input_id", in->id);
+		jput_kcstr(out, "existing_id", in->id);
+	} else if (inputs_load(r->s->o.db, in->id, &row, e) == 0) {
+		put_accepted(out, &row, idle);
+		input_free(&row);
+		bell_ring(r->s->realm, in->session, 'w');
+		rpc_wake(r->c, in->session);
+	} else {
+		return -1;
+	}
+	jput_close(out, '}');
+	return 0;
+}
+
+METHOD(rpc_session_external_event)
+{
+	struct input in = { .kind = (char []){ "external_event" },
+	    .mode = (char []){ "queue" } };
+	struct session row = { .id = "" };
+	struct buf body = BUF_INIT;
+	char *source = NULL;
+	int rc = -1;
+
+	if (param_session(r, false, &row, e) < 0)
+		return -1;
+	if (event_body(r->params, &body, e) < 0 ||
+	    param_str(r->params, "source", &source, e) < 0 ||
+	    param_str(r->params, "idempotency_key", &in.idem, e) < 0)
+		goto done;
+	in.session = row.id;
+	in.source = source ? source : (char []){ "rpc" };
+	in.body = body.p;
+	rc = admit(r, &in, out, e);
+done:
+	free(source);
+	free(in.idem);
+	buf_free(&body);
+	session_free(&row);
+	return rc;
+}
