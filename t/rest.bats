@@ -27,6 +27,12 @@ is() {
 	same "$(status)" "$1"
 	same "$(cat "$T/body")" "$2"
 }
+# fits NAME: the body is one of the contract's wire types.
+fits() {
+	[ -d "$CONTRACT" ] || return 0
+	jq -c . "$T/body" >"$T/fits"
+	"$B/t/tool/schema_check" -s "$CONTRACT/wire-types.json!$1" "$T/fits"
+}
 slow() { sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghij","chunk":1,"chunk_delay_ms":500}}' '{"reply":{"text":"fine"}}'; }
 NONE=00000000-0000-7000-8000-000000000000
 field() { jq -c --arg id "$ID" "$1" "$T/body" | sed "s/$ID/ID/g"; }
@@ -81,6 +87,8 @@ field() { jq -c --arg id "$ID" "$1" "$T/body" | sed "s/$ID/ID/g"; }
 	req GET /sessions >/dev/null
 	same "$(jq -c '[.sessions[] | [.session_id, (.created_at | type), .message_count, .is_active, .labels]]' "$T/body" | sed "s/$ID/B/; s/$A/A/")" \
 	    '[["B","number",3,false,null],["A","number",3,false,{"env":"prod","n":"1"}]]'
+	jq -c '.sessions[]' "$T/body" >"$T/rows"
+	cp "$T/rows" "$T/body" && fits WireSessionSummary
 	same "$(req GET '/sessions?label=env%3Dprod&label=n%3D1' | jq -c '[.sessions[].session_id]')" "[\"$A\"]"
 	same "$(req GET '/sessions?label=n%3D7&label=n%3D1' | jq -c '[.sessions[].session_id]')" "[\"$A\"]"
 	same "$(req GET '/sessions?label=env%3Dtest' | jq -c .sessions)" '[]'
@@ -96,6 +104,7 @@ field() { jq -c --arg id "$ID" "$1" "$T/body" | sed "s/$ID/ID/g"; }
 	same "$(jq -c 'keys' "$T/body")" '["created_at","labels","message_count","session_id","session_ref","total_tokens","updated_at"]'
 	jq -e '.created_at | test("^20[0-9-]+T[0-9:]+([.][0-9]{3})?[+]00:00$")' "$T/body"
 	req GET "/sessions/$ID/history?offset=1&limit=1" >/dev/null
+	fits WireSessionHistory
 	same "$(field '[.session_id, .session_ref, .message_count, .offset, .limit, .has_more, .messages]')" \
 	    '["ID","test:ID",3,1,1,true,[{"role":"user","content":"b"}]]'
 	req GET "/sessions/$ID/history?offset=99" >/dev/null
@@ -468,3 +477,60 @@ said() { req GET "/sessions/$ID/history" | grep -q "$1"; }
 	wait "$R" || S=$?
 	same "$S $(jq -r .code "$T/first")" '0 SESSION_CREATED_WITH_TURN_FAILURE'
 }
+
+uuid() { printf '01936f8a-7b2c-7000-8000-%012d' "$1"; }
+prompt() { echo "{\"input_type\":\"prompt\",\"header\":{\"id\":\"$(uuid "$1")\",\"timestamp\":\"2026-11-21T10:00:00Z\",\"source\":{\"type\":\"operator\"},\"durability\":\"durable\",\"visibility\":{\"transcript_eligible\":true,\"operator_eligible\":true}${3-}},\"text\":\"$2\"}"; }
+consumed() { req GET "/input/$ID/$1" | grep -q '"current_state":"consumed"'; }
+
+@test "rest: an input is accepted once, its session works on it, and it can be asked for" {
+	sim echo
+	rest
+	new x
+	req GET "/runtime/$ID/state" >/dev/null
+	is 200 "{\"session_id\":\"$ID\",\"state\":\"attached\"}"
+	req POST "/runtime/$ID/accept" "$(prompt 1 hello ',"idempotency_key":"k"')" >/dev/null
+	fits RuntimeAcceptResult
+	same "$(status) $(jq -c '[.outcome_type, .input_id]' "$T/body")" "200 [\"accepted\",\"$(uuid 1)\"]"
+	req POST "/runtime/$ID/accept" "$(prompt 2 hello ',"idempotency_key":"k"')" >/dev/null
+	same "$(status) $(jq -c . "$T/body")" "200 {\"outcome_type\":\"deduplicated\",\"input_id\":\"$(uuid 2)\",\"existing_id\":\"$(uuid 1)\"}"
+	wait_for consumed "$(uuid 1)"
+	fits InputStateResult
+	wait_for said 'You said: hello'
+	same "$(req GET "/input/${ID//-/}/list")" '{"input_ids":[]}'
+	req GET "/input/$ID/$NONE" >/dev/null
+	is 404 '{"error":"input not found"}'
+	req GET "/input/$ID/nope" >/dev/null
+	same "$(status)" 400
+	req POST "/runtime/$ID/accept" '{"input_type":"prompt"}' >/dev/null
+	same "$(status) $(jq -c keys "$T/body")" '400 ["error"]'
+	for p in "GET /runtime/test:$ID/state" 'GET /runtime/x/state' 'GET /input/x/list'; do
+		req $p >/dev/null
+		same "$(status) $(jq -c keys "$T/body")" '400 ["error"]'
+	done
+	req GET "/runtime/$NONE/state" >/dev/null
+	is 404 "{\"error\":\"Session not found: $NONE\"}"
+}
+
+@test "rest: a retired session takes nothing until it is reset" {
+	sim echo
+	rest
+	new x
+	req POST "/sessions/$ID/external-events" '{"a":1}' >/dev/null
+	req GET "/input/$ID/list" >/dev/null
+	same "$(jq '.input_ids | length' "$T/body")" 1
+	req POST "/runtime/$ID/retire" >/dev/null
+	same "$(status) $(jq -c keys "$T/body")" '200 ["inputs_abandoned"]'
+	fits RuntimeRetireResult
+	wait_for retired
+	req POST "/runtime/$ID/accept" "$(prompt 1 hello)" >/dev/null
+	same "$(status) $(jq -c . "$T/body")" '200 {"outcome_type":"rejected","reason":{"reject_type":"not_ready","state":"retired"}}'
+	req POST "/sessions/$ID/external-events" '{"a":1}' >/dev/null
+	is 409 '{"error":"runtime not accepting input while in state: retired"}'
+	req POST "/sessions/$ID/messages" '{"prompt":"x"}' >/dev/null
+	is 409 '{"error":"duplicate_input","code":"DUPLICATE_INPUT","existing_id":""}'
+	req POST "/runtime/$ID/reset" >/dev/null
+	same "$(status) $(cat "$T/body")" '200 {"inputs_abandoned":0}'
+	req POST "/sessions/$ID/messages" '{"prompt":"x"}' >/dev/null
+	same "$(status)" 200
+}
+retired() { req GET "/runtime/$ID/state" | grep -q '"retired"'; }

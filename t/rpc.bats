@@ -1,41 +1,4 @@
-load helper
-
-# rpc [ARGS]: rkat-rpc on two pipes; ask LINE...; what it says lands in $T/out.
-rpc() {
-	rm -f "$T/in"
-	mkfifo "$T/in"
-	"${RPC:-rkat-rpc}" "$@" <"$T/in" >"$T/out" 2>"$T/err" 3>&- &
-	R=$!
-	exec 9>"$T/in"
-}
-ask() { printf '%s\n' "$@" >&9; }
-# call ID METHOD [PARAMS]
-call() { ask "{\"jsonrpc\":\"2.0\",\"id\":$1,\"method\":\"$2\"${3:+,\"params\":$3}}"; }
-replied() { jq -c --argjson id "$1" 'select(.id == $id and .method == null)' "$T/out" | grep .; }
-# reply ID: wait for the answer to this request.
-reply() {
-	wait_for replied "$1" || { cat "$T/out" "$T/err" >&2; return 1; }
-	replied "$1"
-}
-# got ID METHOD [PARAMS]: ask and wait.
-got() { call "$@" && reply "$1"; }
-types() { jq -r 'select(.method == "session/event") | .params.event.payload.type' "$T/out"; }
-# end: close its input; its status is $S.
-end() {
-	exec 9>&-
-	S=0
-	wait "$R" || S=$?
-}
-local_teardown() { { exec 9>&-; kill "$R"; wait "$R"; } 2>/dev/null || :; }
-
-# new PROMPT: a session; its id is $ID, that of the request $N: 1001, 1002 ...
-N=1000
-new() {
-	N=$((N + 1))
-	ID=$(got $N session/create "{\"prompt\":\"$1\"}" | jq -r .result.session_id)
-	[ "${#ID}" -eq 36 ]
-}
-slow() { sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghij","chunk":1,"chunk_delay_ms":500}}' '{"reply":{"text":"fine"}}'; }
+load rpc
 
 @test "rpc: garbage, blank lines, batches, unknown methods are answered and survived; exit 0" {
 	rpc
@@ -392,10 +355,11 @@ slow() { sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghij","chun
 	call 8 session/create '{"prompt":"x","keep_alive":true}'
 	call 9 session/create '{"prompt":"x","output_schema":{"type":7}}'
 	reply 9
+	reply 6
 	reply 5
 	reply 4
 	same "$(jq -sc 'sort_by(.id) | map([.id,.error.code]) | .[]' "$T/out" | tr '\n' ' ')" \
-	    '[1,-32602] [2,-32602] [3,-32602] [4,-32602] [5,-32602] [6,-32020] [7,-32020] [8,-32602] [9,-32602] '
+	    '[1,-32602] [2,-32602] [3,-32602] [4,-32602] [5,-32602] [6,-32602] [7,-32020] [8,-32602] [9,-32602] '
 	has "$(reply 5 | jq -r .error.message)" "Invalid params: /max_tokens"
 	same "$(db 'SELECT count(*) FROM sessions')" 0
 	same "$(got 10 session/create '{"prompt":"x","keep_alive":null,"structured_output_retries":null,"skill_refs":[],"external_tools":null,"unknown":1}' | jq -r .result.text)" "You said: x"

@@ -84,9 +84,8 @@ def rpc(sent, told):
     for text in sent.split(b"\n"):
         try:
             line = json.loads(text)
-            if "id" not in line and line["method"] == "tools/register":
-                line["id"] = None  # answered all the same
-            asked.setdefault(json.dumps(line["id"]), []).append(line["method"])
+            id = line.get("id") if line["method"] == "tools/register" else line["id"]
+            asked.setdefault(json.dumps(id), []).append(line["method"])
         except (ValueError, TypeError, KeyError, RecursionError):
             pass  # no request
     for text in told.split(b"\n")[:-1]:

@@ -191,7 +191,7 @@ end() {
 called() { jq -c 'select(.tool) | .tool' "$T/out" | sed -n "$1p" | grep .; }
 tool_def() { printf '{"name":"%s","description":"d","input_schema":{"type":"object"}}' "$1"; }
 asks_tool() {	# NAME...: the model asks for these at once, then repeats what came of them
-	local calls= n
+	local calls="" n
 	for n; do calls="$calls${calls:+,}{\"id\":\"c-$n\",\"name\":\"$n\",\"args\":{\"n\":9007199254740993}}"; done
 	sim_script "{\"match\":{\"has_tool_result\":false,\"user\":\"use\"},\"reply\":{\"tool_calls\":[$calls]}}" \
 	    '{"match":{"has_tool_result":true},"reply":{"text":"it said {{tool_result}}"}}' '{"reply":{"text":"plain"}}'

@@ -230,6 +230,7 @@ on_rpc_drained(void *arg, bool late)
 	struct server *s = arg;
 
 	stop(s);
+	rest_end_streams(s->rest);
 	s->rpc_idle = true;
 	if (s->http_idle || late)
 		event_base_loopbreak(s->base);

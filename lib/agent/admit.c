@@ -13,23 +13,6 @@
 
 /* ---- the prompt of the request ---- */
 
-/* Per-turn instructions stand in front of the prompt as notices (agent sheet 9). */
-static void
-put_notices(struct jtext notices, struct buf *text)
-{
-	struct jiter it = json_iter(notices);
-
-	while (json_next(&it)) {
-		size_t n = 0;
-		char *s = json_str(it.value, &n);
-
-		buf_puts(text, "[SYSTEM NOTICE: ");
-		buf_put(text, s ? s : "", n);
-		buf_puts(text, "]\n\n");
-		free(s);
-	}
-}
-
 /* Content with the notices in it, media stored, as the input row's body. */
 static int
 prompt_body(struct agent *a, const struct run_spec *spec, struct buf *body,
@@ -43,7 +26,7 @@ prompt_body(struct agent *a, const struct run_spec *spec, struct buf *body,
 	    content_store(a->realm, spec->prompt, &content, e) < 0)
 		goto done;
 	c = json_slice(content.p, content.n);
-	put_notices(spec->additional_instructions, &text);
+	input_put_notices(&text, spec->additional_instructions);
 	jput_open(body, '{');
 	jput_key(body, "content");
 	if (text.n && json_is(c, '"')) {
@@ -155,13 +138,18 @@ put_metadata(struct buf *m, const struct run_spec *spec,
 {
 	static const char class[] = "{\"class\":\"external_event\","
 	    "\"salience\":\"normal\"}";
+	struct jtext own = JTEXT_NONE, last;
 	bool events = n > 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		events &= !strcmp(list[i].kind, "external_event");
+		if ((last = input_render_metadata(&list[i])).p)
+			own = last;
+	}
 	if (spec && spec->render_metadata.p)
-		jput_kraw(m, "render_metadata", spec->render_metadata.p,
-		    spec->render_metadata.n);
+		own = spec->render_metadata;
+	if (own.p)
+		jput_kraw(m, "render_metadata", own.p, own.n);
 	else if (events)
 		jput_kraw(m, "render_metadata", class, sizeof class - 1);
 }
@@ -302,6 +290,7 @@ start_at_boundary(struct agent *a, const struct run_spec *spec, bool anew,
 		return -1;
 	if ((anew ? run_insert(a->env.db, &a->run, e) :
 	    run_update(a->env.db, &a->run, e)) < 0 ||
+	    inputs_again(a->env.db, a->s.id, a->run.id, !anew, e) < 0 ||
 	    (spec && step_save_all(a, e) < 0) || put_system(a, spec, e) < 0) {
 		step_abort(a);
 		return -1;
@@ -326,7 +315,7 @@ swallow(struct agent *a, const struct input *list, size_t n, struct err *e)
 		if (inputs_apply(a->env.db, list[i].id, a->run.id, -1, e) < 0)
 			return -1;
 	if (run_insert(a->env.db, &a->run, e) < 0 ||
-	    inputs_settle(a->env.db, a->s.id, true, e) < 0)
+	    inputs_settle(a->env.db, a->s.id, INPUT_CONSUMED, e) < 0)
 		return -1;
 	return step_commit(a, STEP("turn.swallow"), e);
 }

@@ -102,11 +102,13 @@ settle(struct agent *a, const struct err *failed, struct err *e)
 	bool unwanted = failed->code == E_REQUEST_CANCELLED && !a->stopping;
 
 	if (failed->code == E_NONE || failed->code == E_CALLBACK_PENDING)
-		return inputs_settle(a->env.db, a->s.id, true, e);
+		return inputs_settle(a->env.db, a->s.id, INPUT_CONSUMED, e);
 	if (!unwanted && !a->direct && a->run.attempts + 1 < ATTEMPTS_MAX &&
 	    admit_at_boundary(a))
 		return 0;
-	return inputs_settle(a->env.db, a->s.id, false, e);
+	return inputs_settle(a->env.db, a->s.id,
+	    failed->code == E_REQUEST_CANCELLED ? INPUT_CANCELLED :
+	    INPUT_EXHAUSTED, e);
 }
 
 /* Row, inputs and session in one step. */

@@ -13,6 +13,8 @@
  *				learns of every failure, so it is never tried again.
  *   external_event		any JSON: the event's payload; source names its origin
  *   continuation		anything: it only wakes
+ *
+ * or, if it was given as one, the contract's Input (agent sheet 17.1).
  */
 
 void
@@ -70,9 +72,8 @@ put_name(struct buf *text, const char *s)
 }
 
 static void
-render_event(const struct input *in, struct buf *blocks)
+render_event(const struct input *in, struct jtext payload, struct buf *blocks)
 {
-	struct jtext payload = json_text(in->body);
 	struct buf text = BUF_INIT;
 
 	buf_puts(&text, "[EVENT via ");
@@ -83,6 +84,97 @@ render_event(const struct input *in, struct buf *blocks)
 	input_put_text(blocks, text.p, text.n);
 	buf_free(&text);
 }
+
+/* Per-turn instructions stand in front as notices (agent sheet 9). */
+void
+input_put_notices(struct buf *text, struct jtext notices)
+{
+	struct jiter it = json_iter(notices);
+
+	while (json_next(&it)) {
+		size_t n = 0;
+		char *s = json_str(it.value, &n);
+
+		buf_puts(text, "[SYSTEM NOTICE: ");
+		buf_put(text, s ? s : "", n);
+		buf_puts(text, "]\n\n");
+		free(s);
+	}
+}
+
+/* ---- the contract's Input ---- */
+
+/* Its blocks, else its text, behind the notices of its turn. */
+static void
+render_turn(struct jtext v, struct jtext own, struct buf *blocks)
+{
+	struct jtext b = json_get(v, "blocks");
+	struct buf text = BUF_INIT;
+
+	input_put_notices(&text, json_path(v,
+	    "turn_metadata/additional_instructions"));
+	if (!json_count(b)) {
+		size_t n = 0;
+		char *s = json_str(own, &n);
+
+		buf_put(&text, s ? s : "", n);
+		free(s);
+	}
+	if (text.n || !json_count(b))
+		input_put_text(blocks, buf_str(&text), text.n);
+	input_put_content(blocks, b);
+	buf_free(&text);
+}
+
+/* Is this text what the first block says? */
+static bool
+said_already(const char *s, struct jtext blocks)
+{
+	return json_str_is(json_path(blocks, "0/text"), s);
+}
+
+/* body is rendered by whoever took it from the peer; blocks say the same, or more. */
+static void
+render_peer(const struct input *in, struct jtext v, struct buf *blocks)
+{
+	struct jtext b = json_get(v, "blocks");
+	bool message = json_str_is(json_path(v, "convention/convention_type"),
+	    "message");
+	char *body = json_get_str(v, "body");
+	struct buf text = BUF_INIT;
+
+	if (json_count(b) && message) {
+		buf_puts(&text, "[COMMS MESSAGE from ");
+		put_name(&text, in->source);
+		buf_putc(&text, ']');
+	} else if (body && !(json_count(b) && said_already(body, b))) {
+		buf_puts(&text, body);
+	}
+	if (text.n || !json_count(b))
+		input_put_text(blocks, buf_str(&text), text.n);
+	input_put_content(blocks, b);
+	buf_free(&text);
+	free(body);
+}
+
+static void
+render_given(const struct input *in, struct buf *blocks)
+{
+	struct jtext v = json_text(in->body);
+
+	if (!strcmp(in->kind, "prompt")) {
+		render_turn(v, json_get(v, "text"), blocks);
+	} else if (!strcmp(in->kind, "flow_step")) {
+		render_turn(v, json_get(v, "instructions"), blocks);
+	} else if (!strcmp(in->kind, "peer")) {
+		render_peer(in, v, blocks);
+	} else {
+		render_event(in, json_get(v, "payload"), blocks);
+		input_put_content(blocks, json_get(v, "blocks"));
+	}
+}
+
+/* ---- */
 
 static struct jtext
 body_content(const struct input *in)
@@ -99,9 +191,24 @@ input_render(const struct input *in, struct buf *blocks)
 
 	if (!strcmp(in->kind, "continuation"))
 		return;
-	if (!strcmp(in->kind, "external_event") ||
+	if (in->given)
+		render_given(in, blocks);
+	else if (!strcmp(in->kind, "external_event") ||
 	    (!json_is(content, '"') && !json_is(content, '[')))
-		render_event(in, blocks);
+		render_event(in, json_text(in->body), blocks);
 	else
 		input_put_content(blocks, content);
+}
+
+struct jtext
+input_render_metadata(const struct input *in)
+{
+	struct jtext body = json_text(in->body);
+	struct jtext own = json_get(body, "render_metadata");
+
+	if (!in->given)
+		return JTEXT_NONE;
+	if (!own.p)
+		own = json_path(body, "turn_metadata/render_metadata");
+	return json_is(own, '{') ? own : JTEXT_NONE;
 }

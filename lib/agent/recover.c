@@ -41,7 +41,8 @@ close_run(struct agent *a, const char *state, bool settle, bool consumed,
 	if (step_begin(a, e) < 0)
 		return -1;
 	if (run_update(a->env.db, &a->run, e) < 0 || (settle &&
-	    inputs_settle(a->env.db, a->s.id, consumed, e) < 0)) {
+	    inputs_settle(a->env.db, a->s.id, consumed ? INPUT_CONSUMED :
+	    INPUT_EXHAUSTED, e) < 0)) {
 		step_abort(a);
 		return -1;
 	}

@@ -160,6 +160,10 @@ int content_fits(struct jtext content, enum provider p, struct err *e);
 void input_render(const struct input *in, struct buf *blocks);
 void input_put_text(struct buf *blocks, const char *p, size_t n);
 void input_put_content(struct buf *blocks, struct jtext content);
+/* "[SYSTEM NOTICE: ...]" and an empty line for each string of the array. */
+void input_put_notices(struct buf *text, struct jtext notices);
+/* The object that it brought along, or absent. */
+struct jtext input_render_metadata(const struct input *in);
 
 /* ---- admit.c ---- */
 /* 1: a run is on its way (committed, run_started said); 0: nothing to do. */

@@ -81,9 +81,11 @@ http_stream_put(struct http_stream *s, const char *p, size_t n)
 {
 	if (s->cut)
 		return;
-	put(s, p, n);
-	if (http_stream_backlog(s) <= s->c->h->limits.buffered)
+	/* Looked at before: one event may be longer than the limit, and must get through. */
+	if (http_stream_backlog(s) <= s->c->h->limits.buffered) {
+		put(s, p, n);
 		return;
+	}
 	s->cut = true;
 	http_conn_kick(s->c);
 }

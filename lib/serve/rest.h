@@ -32,6 +32,8 @@ struct rest *rest_new(const struct rest_opts *o);
 void rest_free(struct rest *s);
 /* The server that serves the routes: for its numbers. */
 void rest_served_by(struct rest *s, const struct http *h);
+/* At the end of the server: streams get their last events and end. */
+void rest_end_streams(struct rest *s);
 
 extern const struct http_route rest_routes[];
 extern const size_t rest_n_routes;

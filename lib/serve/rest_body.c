@@ -43,6 +43,16 @@ rest_fail(struct http_req *r, int status, const char *code, const char *fmt,
 	buf_free(&b);
 }
 
+/* Without the words of the other surface. */
+static const char *
+words(const struct err *e)
+{
+	static const char prefix[] = "Invalid params: ";
+
+	return strncmp(e->text, prefix, sizeof prefix - 1) ? e->text :
+	    e->text + sizeof prefix - 1;
+}
+
 void
 rest_fail_err(struct http_req *r, const struct err *e)
 {
@@ -59,32 +69,35 @@ rest_fail_err(struct http_req *r, const struct err *e)
 		{ E_CAPABILITY_UNAVAILABLE, 501, "CAPABILITY_UNAVAILABLE" },
 		{ E_STORAGE_ERROR, 507, "STORAGE_ERROR" },
 	};
-	const char *text = e->text;
 
-	/* As the sheet says it, without the words of the other surface. */
-	if (!strncmp(text, "Invalid params: ", 16))
-		text += 16;
 	for (size_t i = 0; i < COUNT(names); i++)
 		if (names[i].code == e->code) {
 			rest_fail(r, names[i].status, names[i].name, "%s",
-			    text);
+			    words(e));
 			return;
 		}
-	rest_fail(r, 500, "INTERNAL_ERROR", "%s", text);
+	rest_fail(r, 500, "INTERNAL_ERROR", "%s", words(e));
+}
+
+void
+rest_fail_text(struct http_req *r, int status, const char *text)
+{
+	struct buf b = BUF_INIT;
+
+	jput_open(&b, '{');
+	jput_kcstr(&b, "error", text);
+	jput_close(&b, '}');
+	http_reply_json(r, status, b.p, b.n);
+	buf_free(&b);
 }
 
 void
 rest_fail_bare(struct http_req *r, const struct err *e)
 {
-	struct buf b = BUF_INIT;
+	int status = e->code == E_SESSION_NOT_FOUND ? 404 :
+	    e->code == E_INVALID_PARAMS ? 400 : 500;
 
-	jput_open(&b, '{');
-	jput_kcstr(&b, "error", e->text);
-	jput_close(&b, '}');
-	http_reply_json(r, e->code == E_SESSION_NOT_FOUND ||
-	    e->code == E_NOT_FOUND ? 404 : e->code == E_INVALID_PARAMS ? 400 :
-	    e->code == E_CONFLICT ? 409 : 500, b.p, b.n);
-	buf_free(&b);
+	rest_fail_text(r, status, words(e));
 }
 
 void

@@ -3,10 +3,9 @@
 #include <sodium.h>
 
 #include "base/jput.h"
+#include "serve/inputs.h"
 #include "serve/rest_impl.h"
 #include "serve/sessions.h"
-#include "store/inputs.h"
-#include "store/lock.h"
 
 /*
  * POST /sessions/{sid}/external-events: rest sheet section 5.8.  It is on disk when it
@@ -51,27 +50,30 @@ put_typed(struct buf *b, struct jtext body)
 }
 
 static void
-admit(struct rest *s, struct http_req *r, struct session *row)
+admit(struct rest *s, struct http_req *r, const struct session *row)
 {
 	static const char yes[] = "{\"queued\":true}";
-	struct input in = { .session = row->id,
-	    .kind = (char []){ "external_event" },
-	    .source = (char []){ "webhook" }, .mode = (char []){ "queue" } };
 	struct jtext body = http_json(r);
-	struct buf b = BUF_INIT;
+	struct outside_event ev = { .source = "webhook", .payload = body };
+	struct outcome o = { .rejected = false };
+	struct buf typed = BUF_INIT, out = BUF_INIT;
 	struct err e = ERR_NONE;
-	bool seen;
 
-	if (is_typed(body))
-		put_typed(&b, body);
-	else
-		buf_put(&b, body.p, body.n);
-	in.body = b.p;
-	if (inputs_admit(s->o.db, &in, &seen, &e) < 0)
+	if (is_typed(body)) {
+		put_typed(&typed, body);
+		ev.payload = json_slice(typed.p, typed.n);
+		ev.blocks = json_get(body, "blocks");
+		if (!json_is(ev.blocks, '['))
+			ev.blocks = JTEXT_NONE;
+	}
+	if (runtime_event(s->o.db, row, &ev, &out, &o, &e) < 0)
 		rest_fail_bare(r, &e);
+	else if (o.rejected)
+		rest_fail_text(r, 409, o.reason);
 	else
 		http_reply_json(r, 202, yes, sizeof yes - 1);
-	buf_free(&b);
+	buf_free(&typed);
+	buf_free(&out);
 }
 
 ROUTE(rest_session_event)

@@ -19,6 +19,7 @@
 struct rest {
 	struct rest_opts o;
 	const struct http *http;
+	struct sse *sse;
 	const struct realm *realm;
 	char *secret;			/* of webhooks; NULL: none is asked for */
 	int64_t since;			/* monotonic ms */
@@ -37,6 +38,7 @@ ROUTE(rest_session_list);
 ROUTE(rest_session_read);
 ROUTE(rest_session_delete);
 ROUTE(rest_session_history);
+ROUTE(rest_session_events);
 ROUTE(rest_session_message);
 ROUTE(rest_session_interrupt);
 ROUTE(rest_session_context);
@@ -96,6 +98,7 @@ void rest_fail(struct http_req *r, int status, const char *code,
 /* The same of an error of ours, its status and name by its code. */
 void rest_fail_err(struct http_req *r, const struct err *e);
 /* {"error":..} alone: of external-events, /runtime and /input. */
+void rest_fail_text(struct http_req *r, int status, const char *text);
 void rest_fail_bare(struct http_req *r, const struct err *e);
 /* 200 with this object, which is freed; or *e if rc < 0. */
 void rest_reply(struct http_req *r, int rc, struct buf *b,

@@ -172,6 +172,16 @@ fail_build(struct rest_call *k, const struct err *e)
 		    "agent error: Build error: %s", e->text);
 }
 
+/* A prompt that the runtime does not take (section 2.1). */
+static void
+fail_rejected(struct rest_call *k)
+{
+	static const char body[] = "{\"error\":\"duplicate_input\","
+	    "\"code\":\"DUPLICATE_INPUT\",\"existing_id\":\"\"}";
+
+	http_reply_json(k->r, 409, body, sizeof body - 1);
+}
+
 /* After its session was there. */
 static void
 fail_run(struct rest_call *k, const struct err *e)
@@ -185,6 +195,9 @@ fail_run(struct rest_call *k, const struct err *e)
 	case E_SESSION_NOT_FOUND:
 		rest_fail(k->r, 404, "NOT_FOUND", "Session not found: %s",
 		    k->session);
+		break;
+	case E_SESSION_RETIRED:
+		fail_rejected(k);
 		break;
 	default:
 		if (k->create)
@@ -205,7 +218,7 @@ fail(struct rest_call *k, const struct err *e, const struct buf *data)
 		rest_fail(k->r, 499, "REQUEST_CANCELLED", "request cancelled");
 	else if (waited)
 		rest_fail(k->r, 503, "SERVICE_UNAVAILABLE", "%s", e->text);
-	else if (json_get(json_slice(data->p, data->n), "tool_name").p)
+	else if (e->code == E_CALLBACK_PENDING)
 		fail_callback(k, json_slice(data->p, data->n));
 	else if (k->create && (!*k->session || e->code == E_NO_API_KEY))
 		fail_build(k, e);

@@ -16,6 +16,7 @@
 #define CALLS_MAX 1024			/* turns of a client, waiting ones included */
 #define CLIENTS_MAX 256
 #define END_GRACE_MS 3000		/* for turns, at the end of the input */
+#define STALL_MS 30000			/* of a stream's client */
 #define LAST_MS 1000			/* and for them to be interrupted */
 
 #define PARSE_ERROR (-32700)
@@ -46,6 +47,13 @@ static const struct method {
 	{ "config/patch", rpc_config_patch, true },
 	{ "capabilities/get", rpc_capabilities_get, false },
 	{ "models/catalog", rpc_models_catalog, false },
+	{ "runtime/state", rpc_runtime_state, true },
+	{ "runtime/accept", rpc_runtime_accept, true },
+	{ "runtime/retire", rpc_runtime_retire, true },
+	{ "runtime/reset", rpc_runtime_reset, true },
+	{ "input/state", rpc_input_state, true },
+	{ "input/list", rpc_input_list, true },
+	{ "tools/register", rpc_tools_register, true },	/* not listed */
 };
 
 void
@@ -53,7 +61,8 @@ rpc_methods(struct buf *b)
 {
 	jput_cstr(b, "initialized");
 	for (size_t i = 0; i < COUNT(methods); i++)
-		jput_cstr(b, methods[i].name);
+		if (methods[i].run != rpc_tools_register)
+			jput_cstr(b, methods[i].name);
 }
 
 /* ---- answers ---- */
@@ -127,7 +136,7 @@ run(struct conn *c, const struct method *m, struct jtext id,
 	struct req r = { .s = c->s, .c = c, .id = id, .params = params };
 	struct buf out = BUF_INIT;
 	struct err e = ERR_NONE;
-	char *text = xstrndup(id.p, id.n);
+	char *text = id.p ? xstrndup(id.p, id.n) : NULL;
 	int rc;
 
 	if (m->params && !params.p)
@@ -209,7 +218,11 @@ on_line(void *arg, const char *p, size_t n)
 		free(name);
 	} else if (method.p && json_str_is(method, "cancel"))
 		rpc_cancel(c, json_get(params, "request_id"));
-	/* Other notifications, and answers to nothing: no reply. */
+	else if (method.p && json_str_is(method, "tools/register"))
+		request(c, "tools/register", id, params);
+	else if (!method.p)
+		rpc_tools_answer(c, id, v);
+	/* Other notifications: no reply. */
 }
 
 static void
@@ -229,6 +242,8 @@ conn_free(struct conn *c)
 {
 	TAILQ_REMOVE(&c->s->conns, c, link);
 	rpc_abandon(c);
+	rpc_tools_closed(c->s, c);
+	rpc_tools_free(c);
 	rpc_streams_drop(c->s, c);
 	wire_free(c->wire);
 	free(c);
@@ -241,6 +256,7 @@ on_ended(void *arg, bool broken)
 	struct rpc *s = c->s;
 
 	c->eof = true;
+	rpc_tools_closed(s, c);
 	if (c->kind == RPC_STDIO) {
 		s->broken |= broken;
 		rpc_drain(s, broken ? 0 : END_GRACE_MS);
@@ -339,11 +355,18 @@ rpc_drain(struct rpc *s, int grace_ms)
 	struct conn *c;
 
 	s->draining = true;
+	rpc_tools_closed(s, NULL);	/* their answers would not be read */
 	for (c = TAILQ_FIRST(&s->conns); c; c = TAILQ_NEXT(c, link)) {
 		wire_stop(c->wire);
 	}
 	if (!s->interrupted)
 		set_timer(s, grace_ms);
+}
+
+void
+rpc_set_stall(struct rpc *s, int seconds)
+{
+	s->stall_ms = (int64_t)seconds * 1000;
 }
 
 bool
@@ -361,10 +384,12 @@ rpc_new(const struct rpc_opts *o)
 	s->realm = db_realm(o->db);
 	s->closed = xcalloc(CLOSED_MAX, sizeof *s->closed);
 	s->timer = evtimer_new(o->base, on_timer, s);
+	s->stall_ms = STALL_MS;
 	s->stalls = evtimer_new(o->base, rpc_streams_stalled, s);
 	TAILQ_INIT(&s->conns);
 	TAILQ_INIT(&s->calls);
 	TAILQ_INIT(&s->streams);
+	TAILQ_INIT(&s->asks);
 	turns_on_idle(o->turns, on_idle, s);
 	return s;
 }

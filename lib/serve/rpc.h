@@ -22,7 +22,6 @@ struct rpc_opts {
 	struct pool *pool;
 	struct turns *turns;
 	struct feeds *feeds;
-	int stall_s;	/* a stream whose client takes nothing for so long ends */
 	/* A drain came to its end, or (late) to its deadline; may be told more than once. */
 	void (*drained)(void *arg, bool late);
 	void *arg;
@@ -43,6 +42,8 @@ void rpc_connect(struct rpc *s, int in, int out, enum rpc_client kind);
  * grace_ms are interrupted; after another second it is told that it is late.
  */
 void rpc_drain(struct rpc *s, int grace_ms);
+/* A stream whose client takes nothing for so long ends; 30 s unless it is said. */
+void rpc_set_stall(struct rpc *s, int seconds);
 /* Did the reader of a RPC_STDIO client go away? */
 bool rpc_broken(const struct rpc *s);
 

@@ -17,6 +17,7 @@
 #include "store/sessions.h"
 
 struct event;
+struct turn;
 struct wire;
 
 /* What the rpc_*.c files share. */
@@ -29,10 +30,13 @@ struct rpc {
 	TAILQ_HEAD(rpc_conns, conn) conns;
 	TAILQ_HEAD(rpc_calls, call) calls;
 	TAILQ_HEAD(rpc_streams, stream) streams;
+	TAILQ_HEAD(rpc_asks, ask) asks;
+	uint64_t next_ask;
 	char (*closed)[UUID_LEN + 1];	/* a ring of CLOSED_MAX stream ids */
 	size_t next_closed;
 	struct event *timer;		/* of the drain */
 	struct event *stalls;		/* while a stream is full */
+	int64_t stall_ms;
 	bool draining, interrupted, broken;
 };
 
@@ -43,6 +47,9 @@ struct conn {
 	enum rpc_client kind;
 	size_t n_calls;			/* under way */
 	bool eof;
+	char *tools;			/* that it registered: an array of ToolDef, or NULL */
+	char (*own)[UUID_LEN + 1];	/* sessions that it made with tools of their own */
+	size_t n_own;
 };
 
 /* One request. */
@@ -67,6 +74,7 @@ METHOD(rpc_session_external_event);
 METHOD(rpc_session_inject_context);
 METHOD(rpc_session_stream_open);
 METHOD(rpc_session_stream_close);
+METHOD(rpc_tools_register);
 METHOD(rpc_turn_start);
 METHOD(rpc_turn_interrupt);
 METHOD(rpc_config_get);
@@ -74,6 +82,12 @@ METHOD(rpc_config_set);
 METHOD(rpc_config_patch);
 METHOD(rpc_capabilities_get);
 METHOD(rpc_models_catalog);
+METHOD(rpc_runtime_state);
+METHOD(rpc_runtime_accept);
+METHOD(rpc_runtime_retire);
+METHOD(rpc_runtime_reset);
+METHOD(rpc_input_state);
+METHOD(rpc_input_list);
 
 /* ---- rpc.c ---- */
 
@@ -101,6 +115,26 @@ void rpc_abandon(struct conn *c);
 void rpc_forget_calls(struct rpc *s);
 /* Let the session work on its queue; c is told of the events. */
 void rpc_wake(struct conn *c, const char *session);
+
+/* The tools of a client have changed: its runs get to know. */
+void rpc_offer(struct conn *c);
+
+/* ---- rpc_tools.c ---- */
+
+/* The tools that a client runs in a turn of that session, as an array. */
+void rpc_tools_put(struct conn *c, const char *session, struct buf *b);
+/* It made that session, with tools of its own. */
+void rpc_tools_own(struct conn *c, const char *session);
+/* Ask c (NULL: it went away) to run a call of a turn. */
+void rpc_tools_ask(struct rpc *s, struct conn *c, struct turn *t,
+    struct jtext call);
+/* A line that may be an answer to that. */
+void rpc_tools_answer(struct conn *c, struct jtext id, struct jtext line);
+/* The turn is over: nobody waits for its answers. */
+void rpc_tools_forget(struct rpc *s, const struct turn *t);
+/* The client (NULL: everyone) cannot answer any more. */
+void rpc_tools_closed(struct rpc *s, const struct conn *c);
+void rpc_tools_free(struct conn *c);
 
 /* ---- rpc_stream.c ---- */
 

@@ -17,7 +17,6 @@
 #define BEHIND ((size_t)8 << 20)
 /* Its streams wait in the log while so much is unread: that costs no memory. */
 #define STREAM_HIGH ((size_t)256 << 10)
-#define STALL_S 30		/* unless the options say otherwise */
 /* Lines that every client reads, less what closes them; members that always fit. */
 #define LINE_READER_MAX 65500
 #define MEMBER_SHORT 1000
@@ -215,7 +214,6 @@ rpc_streams_stalled(evutil_socket_t fd, short what, void *arg)
 	    "\"message\":\"transport stream notification queue overflow\"}";
 	struct stream *t, *next;
 	struct rpc *s = arg;
-	int64_t limit = 1000 * (s->o.stall_s ? s->o.stall_s : STALL_S);
 
 	(void)fd;
 	(void)what;
@@ -227,7 +225,7 @@ rpc_streams_stalled(evutil_socket_t fd, short what, void *arg)
 		if (t->written != wire_written(t->conn->wire)) {
 			t->written = wire_written(t->conn->wire);
 			t->since = time_mono_ms();
-		} else if (time_mono_ms() - t->since >= limit) {
+		} else if (time_mono_ms() - t->since >= s->stall_ms) {
 			stream_end(s, t, "terminal_error", overflow);
 		}
 	}

@@ -14,6 +14,7 @@ struct call {
 	struct rpc *s;
 	char *id;		/* raw JSON; NULL: nobody waits for an answer */
 	struct turn *turn;
+	bool brings;		/* session/create with tools of its own */
 };
 
 static struct call *
@@ -60,6 +61,35 @@ on_event(void *arg, const char *session, const char *line, size_t n)
 }
 
 static void
+put_tools(void *arg, const char *session, struct buf *b)
+{
+	struct call *k = arg;
+
+	if (k->brings)
+		rpc_tools_own(k->conn, session);
+	rpc_tools_put(k->conn, session, b);
+}
+
+static void
+on_tool(void *arg, struct jtext call)
+{
+	struct call *k = arg;
+
+	rpc_tools_ask(k->s, k->conn, k->turn, call);
+}
+
+void
+rpc_offer(struct conn *c)
+{
+	struct call *k;
+
+	for (k = TAILQ_FIRST(&c->s->calls); k; k = TAILQ_NEXT(k, link)) {
+		if (k->conn == c)
+			turns_offer(k->turn);
+	}
+}
+
+static void
 on_done(void *arg, const char *session, struct jtext result,
     const struct err *e, const struct buf *data)
 {
@@ -68,6 +98,9 @@ on_done(void *arg, const char *session, struct jtext result,
 
 	/* Streams have all of a run before its answer is there. */
 	feeds_pump(s->o.feeds, session);
+	if (k->conn && k->brings)	/* a deferred one had no run yet */
+		rpc_tools_own(k->conn, session);
+	rpc_tools_forget(s, k->turn);
 	if (k->conn && k->id && e)
 		rpc_fail(k->conn, k->id, e, data);
 	else if (k->conn && k->id)
@@ -79,8 +112,8 @@ on_done(void *arg, const char *session, struct jtext result,
 static struct turn_hooks
 hooks_of(struct call *k)
 {
-	return (struct turn_hooks){ .event = on_event, .done = on_done,
-	    .arg = k };
+	return (struct turn_hooks){ .event = on_event, .tools = put_tools,
+	    .tool = on_tool, .done = on_done, .arg = k };
 }
 
 static int
@@ -98,6 +131,7 @@ METHOD(rpc_session_create)
 	struct turn_hooks hooks = hooks_of(k);
 
 	(void)out;
+	k->brings = json_count(param_get(r->params, "external_tools")) > 0;
 	k->turn = turns_create(r->s->o.turns, r->params, &hooks, e);
 	return begun(k);
 }
@@ -171,6 +205,7 @@ rpc_abandon(struct conn *c)
 		if (!k->id)	/* others watch what came from outside */
 			continue;
 		call_free(k);
+		rpc_tools_forget(c->s, turn);
 		turns_abandon(turn);
 	}
 }

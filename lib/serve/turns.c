@@ -74,7 +74,8 @@ turn_fail(struct turn *k, const struct err *e, const struct buf *data)
 
 	if (!k->create)
 		turn_stage_again(k);
-	else if (*k->session && !(k->hooks.rest && was_used(k, e)))
+	else if (*k->session && !(k->hooks.rest && was_used(k, e)) &&
+	    e->code != E_CALLBACK_PENDING)
 		session_archive(k->t->db, k->session, NULL);
 	finish(k, JTEXT_NONE, e, data ? data : &none);
 }
@@ -153,6 +154,56 @@ on_event(void *arg, const char *line, size_t n)
 }
 
 static void
+on_tool(void *arg, struct jtext call)
+{
+	struct turn *k = arg;
+
+	if (k->hooks.tool)
+		k->hooks.tool(k->hooks.arg, call);
+}
+
+void
+turns_tool_result(struct turn *k, struct jtext tool_use_id,
+    struct jtext content, bool is_error)
+{
+	job_tool_result(k->job, tool_use_id, content, is_error);
+}
+
+void
+turns_offer(struct turn *k)
+{
+	struct buf b = BUF_INIT;
+
+	if (!k->run || !k->hooks.tools)
+		return;
+	k->hooks.tools(k->hooks.arg, k->session, &b);
+	job_offer(k->job, json_slice(b.p, b.n));
+	buf_free(&b);
+}
+
+/* It stopped at a tool that nobody here runs (rpc sheet section 4). */
+static void
+fail_pending(struct turn *k, struct jtext pending)
+{
+	char *tool = json_get_str(pending, "tool_name");
+	struct jtext args = json_get(pending, "args");
+	struct buf data = BUF_INIT;
+	struct err e = ERR_NONE;
+
+	jput_open(&data, '{');
+	jput_kcstr(&data, "session_id", k->session);
+	jput_kbool(&data, "resumable", true);
+	jput_kcstr(&data, "tool_name", tool);
+	jput_kraw(&data, "args", args.p, args.n);
+	jput_close(&data, '}');
+	err_set(&e, E_CALLBACK_PENDING, "callback pending for tool '%s'",
+	    tool ? tool : "");
+	turn_fail(k, &e, &data);
+	buf_free(&data);
+	free(tool);
+}
+
+static void
 on_done(void *arg, struct jtext answer, const struct err *lost)
 {
 	struct turn *k = arg;
@@ -169,6 +220,8 @@ on_done(void *arg, struct jtext answer, const struct err *lost)
 			turn_fail(k, &e, &data);
 	} else if (k->wake || json_str_is(outcome, "completed")) {
 		turn_finish(k, json_get(answer, "result"));
+	} else if (json_str_is(outcome, "callback")) {
+		fail_pending(k, json_get(answer, "pending"));
 	} else {
 		err_set(&e, E_INTERNAL_ERROR, "turn completed without result");
 		turn_fail(k, &e, NULL);
@@ -179,11 +232,15 @@ on_done(void *arg, struct jtext answer, const struct err *lost)
 void
 turn_run(struct turn *k, struct buf *members)
 {
-	const struct job_hooks hooks = { .event = on_event, .done = on_done,
-	    .arg = k };
+	const struct job_hooks hooks = { .event = on_event, .tool = on_tool,
+	    .done = on_done, .arg = k };
 
 	jput_kcstr(members, "op", "run");
 	jput_kcstr(members, "session", k->session);
+	if (k->hooks.tools) {
+		jput_key(members, "tools");
+		k->hooks.tools(k->hooks.arg, k->session, members);
+	}
 	jput_close(members, '}');
 	k->run = true;
 	k->job = pool_run(k->t->pool, k->session,

@@ -26,6 +26,13 @@ struct turn_hooks {
 	/* An event's line as it stands in the log, without newline; may be NULL. */
 	void (*event)(void *arg, const char *session, const char *line, size_t n);
 	/*
+	 * The tools that the asker runs in this session, appended as an array of ToolDef; and
+	 * a call of one of them, {"tool_use_id","name","arguments"}, that turns_tool_result
+	 * answers.  Both may be NULL: nobody runs any.
+	 */
+	void (*tools)(void *arg, const char *session, struct buf *b);
+	void (*tool)(void *arg, struct jtext call);
+	/*
 	 * The end, told once, never before the call that began it has returned; the turn is
 	 * freed afterwards.  e is NULL and result the contract's run result (of a deferred
 	 * create {session_id,session_ref}); or *e says why not, data (may be empty) is what
@@ -53,6 +60,12 @@ struct turn *turns_start(struct turns *t, struct session *row,
 /* Let a session work on its queue; hooks may be NULL. */
 struct turn *turns_wake(struct turns *t, const char *session,
     const struct turn_hooks *hooks);
+
+/* What came of a call: tool_use_id as it came, content a JSON string. */
+void turns_tool_result(struct turn *k, struct jtext tool_use_id,
+    struct jtext content, bool is_error);
+/* Its hooks' tools are others now. */
+void turns_offer(struct turn *k);
 
 /* Ends as REQUEST_CANCELLED, or with its result if that was committed already (3.4). */
 void turns_cancel(struct turn *k);

@@ -99,7 +99,6 @@ static int
 refuse_later(struct jtext params, struct err *e)
 {
 	static const struct { const char *param, *needs; } later[] = {
-		{ "external_tools", "callback tools" },
 		{ "preload_skills", "skills" }, { "skill_refs", "skills" },
 		{ "skill_references", "skills" }, { "comms_name", "comms" },
 		{ "peer_meta", "comms" },
@@ -205,6 +204,8 @@ static const struct member create_members[] = {
 	{ "app_context", NULL }, { "shell_env", NULL },
 };
 
+static const struct member external_tools = { "external_tools", NULL };
+
 struct turn *
 turns_create(struct turns *t, struct jtext params,
     const struct turn_hooks *hooks, struct err *e)
@@ -229,6 +230,8 @@ turns_create(struct turns *t, struct jtext params,
 	jput_open(&b, '{');
 	jput_kcstr(&b, "op", "create");
 	put_members(&b, params, create_members, COUNT(create_members));
+	if (!hooks->rest)	/* has no such parameter (rest sheet 4.5) */
+		put_members(&b, params, &external_tools, 1);
 	jput_close(&b, '}');
 	k->job = pool_run(t->pool, "", json_slice(b.p, b.n),
 	    &(const struct job_hooks){ .done = on_created, .arg = k });

@@ -120,5 +120,50 @@ static const char v2[] =
     " UNIQUE(session, id)"
     ") STRICT;";
 
-const char *const db_migrations[] = { v1, v2 };
+/*
+ * Inputs know whether they wake their session, how they came and how they ended; a
+ * session can be retired; a run that is under way is found without a search.
+ */
+static const char v3[] =
+    "ALTER TABLE sessions ADD COLUMN retired INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX runs_running ON runs(session) WHERE state = 'running';"
+
+    "CREATE TABLE inputs_v3("
+    " seq INTEGER PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " session TEXT NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,"
+    " kind TEXT NOT NULL,"
+    " source TEXT NOT NULL,"
+    " mode TEXT NOT NULL CHECK(mode IN ('queue', 'steer')),"
+    " body TEXT NOT NULL,"
+    " idem TEXT,"
+    " state TEXT NOT NULL DEFAULT 'queued' CHECK(state IN"
+    "  ('queued', 'applied', 'consumed', 'coalesced', 'abandoned')),"
+    " wake INTEGER NOT NULL DEFAULT 0,"
+    " attempts INTEGER NOT NULL DEFAULT 0,"
+    " recoveries INTEGER NOT NULL DEFAULT 0,"
+    " run TEXT,"
+    " message INTEGER NOT NULL DEFAULT -1,"
+    " outcome TEXT,"
+    " history TEXT NOT NULL DEFAULT '',"
+    " merge TEXT,"
+    " given INTEGER NOT NULL DEFAULT 0,"
+    " created_ms INTEGER NOT NULL,"
+    " updated_ms INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "INSERT INTO inputs_v3(seq, id, session, kind, source, mode, body, idem,"
+    "  state, wake, attempts, run, message, created_ms, updated_ms)"
+    " SELECT seq, id, session, kind, source, mode, body, idem, state,"
+    "  kind = 'external_event', attempts, run, message, created_ms,"
+    "  created_ms FROM inputs;"
+    "DROP TABLE inputs;"
+    "ALTER TABLE inputs_v3 RENAME TO inputs;"
+    "CREATE UNIQUE INDEX inputs_idem ON inputs(session, idem)"
+    " WHERE idem IS NOT NULL;"
+    "CREATE INDEX inputs_queued ON inputs(session, seq)"
+    " WHERE state = 'queued';"
+    "CREATE INDEX inputs_applied ON inputs(session)"
+    " WHERE state = 'applied';";
+
+const char *const db_migrations[] = { v1, v2, v3 };
 const int db_version = (int)COUNT(db_migrations);

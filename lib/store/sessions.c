@@ -48,7 +48,7 @@ usage_emit(struct buf *b, const struct usage *u)
 
 #define COLUMNS "id, created_ms, updated_ms, archived, meta, build, labels," \
     " state, input_tokens, output_tokens, ifnull(cache_creation_tokens, -1)," \
-    " ifnull(cache_read_tokens, -1), total - base, total"
+    " ifnull(cache_read_tokens, -1), total - base, total, retired"
 
 static void
 read_row(sqlite3_stmt *st, struct session *s)
@@ -70,6 +70,7 @@ read_row(sqlite3_stmt *st, struct session *s)
 	s->usage.cache_read = sqlite3_column_int64(st, 11);
 	s->messages = sqlite3_column_int64(st, 12);
 	s->total_messages = sqlite3_column_int64(st, 13);
+	s->retired = sqlite3_column_int(st, 14);
 }
 
 void

@@ -34,6 +34,7 @@ struct session {
 	struct usage usage;	/* all runs, compaction included */
 	int64_t messages;	/* live transcript */
 	int64_t total_messages;	/* append-only log, compacted ones included */
+	bool retired;		/* takes no input (inputs_retire); never written by session_save */
 };
 
 /*
