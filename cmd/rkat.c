@@ -35,6 +35,9 @@ static const struct word {
 	{ "doctor", "config", "doctor", "rkat-config.1" },
 	{ "init", "config", "init", "rkat-config.1" },
 	{ "sim", "sim", NULL, "rkat-sim.1" },
+	{ "serve", "serve", NULL, "rkat-serve.1" },
+	{ "rpc", "rpc", NULL, "rkat-serve.1" },
+	{ "rest", "rest", NULL, "rkat-serve.1" },
 	{ "turn", "turn", NULL, "rkat-turn.1" },
 	{ "mcp", "mcp", NULL, "rkat-mcp.1" },
 	{ "skills", "skills", NULL, "rkat-skills.1" },
@@ -81,6 +84,7 @@ static const char short_help[] =
     "  models, realms            what can be used, where it is kept\n"
     "  doctor, init              check or prepare a set-up\n"
     "  capabilities              what this installation can do, as JSON\n"
+    "  serve, rpc, rest          for programs: JSON-RPC and HTTP servers\n"
     "  sim                       a stand-in model server: try all this without a key\n"
     "  help [word]               the manual page; `rkat help tour` shows around\n"
     "\n"

@@ -29,7 +29,7 @@ complete_in_bash() {
 @test "every option of a --help is in the manual page, and the other way round" {
 	same "$(helped rkat)" "$(global)"
 	same "$(described rkat.1 | comm -13 - <(helped rkat))" ""
-	for c in turn session config sim; do
+	for c in turn session config serve sim; do
 		same "$c: $(described "rkat-$c.1" | comm -13 - <(helped "rkat-$c"  | comm -23 - <(global)))" "$c: "
 		same "$c: $(described "rkat-$c.1" | comm -23 - <({ helped "rkat-$c"; global; usage "$c"; } | sort -u))" "$c: "
 	done
@@ -93,9 +93,13 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 		args=$(rkat-session --help | awk -v v=$v '/^  [a-z]/ { on = $1 == v } /^$/ { on = 0 } on')
 		same "$v: $(complete_in_bash rkat sessions $v -- | sort -u | comm -13 - <(grep -oE -- '--[a-z][a-z-]+' <<<"$args" | sort -u))" "$v: "
 	done
-	for o in $({ helped rkat-turn; helped rkat-sim; global; } | sort -u); do
+	for c in serve rpc rest; do
+		same "$c: $(complete_in_bash rkat $c -- | sort -u)" "$c: $(helped rkat-serve)"
+		same "$c: $(helped "rkat-$c")" "$c: $(helped rkat-serve)"
+	done
+	for o in $({ helped rkat-turn; helped rkat-serve; helped rkat-sim; global; } | sort -u); do
 		case $o in --drain | --worker | --content) continue ;; esac
-		grep -qE -- "$o(\\[|[,}])" "$TOP/share/completions/_rkat" ||
+		grep -qE -- "$o(=-)?(\\[|[,}])" "$TOP/share/completions/_rkat" ||
 		    { echo "$o is not in _rkat"; return 1; }
 	done
 }
@@ -135,7 +139,7 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 }
 
 @test "help and version go to stdout, status 0, and say so when they cannot" {
-	for c in rkat rkat-turn rkat-session rkat-config rkat-sim; do
+	for c in rkat rkat-turn rkat-session rkat-config rkat-serve rkat-rpc rkat-rest rkat-sim; do
 		for o in --help -h --version -V; do
 			run bash -c "$c $o 2>&1 >/dev/null"
 			same "$c $o: $status $output" "$c $o: 0 "

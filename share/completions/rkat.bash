@@ -52,7 +52,7 @@ _rkat_values() {
 _rkat_arguments() {
 	case $1/$2 in
 	/) echo run resume continue sessions blob config models realms \
-		capabilities doctor init sim help
+		capabilities doctor init serve rpc rest sim help
 	    compgen -c rkat- | sed 's/^rkat-//' ;;
 	resume/ | session*/show | session*/history | session*/delete | \
 		session*/interrupt | session*/events | session*/export | \
@@ -67,7 +67,7 @@ _rkat_arguments() {
 	models/) echo catalog list ;;
 	sim/) echo script echo record replay ;;
 	help/) echo run resume continue sessions blob config models realms \
-		capabilities doctor init sim rkat tour events state worker ;;
+		capabilities doctor init serve rpc rest sim rkat tour events state worker ;;
 	esac
 }
 
@@ -80,6 +80,7 @@ _rkat_all_options() {
 	sessions | session | config) _rkat_options "$1" "$2" ;;
 	blob | realms | models | capabilities | doctor | init) _rkat_options "$1" "$1" ;;
 	sim) _rkat_options sim "$2"; return ;;
+	serve | rpc | rest) _rkat_options "$1" ;;
 	*) return ;;
 	esac
 	echo --realm --isolated --instance --realm-backend --state-root \
@@ -93,7 +94,8 @@ _rkat() {
 	case $prev in
 	--state-root | --context-root | --user-config-root | replay)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
-	--schema | --log | --ready | script | set | patch | import)
+	--schema | --log | --ready | --unix | --rest-unix | --token-file | --limits | \
+		--access-log | script | set | patch | import)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	esac
 	if ! list=$(_rkat_values "$prev" "${words[0]}"); then
@@ -104,4 +106,11 @@ _rkat() {
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur" | sort -u)
 }
+# The servers by their own names: as behind rkat.
+_rkat_serve() {
+	COMP_WORDS=(rkat "${COMP_WORDS[0]##*rkat-}" "${COMP_WORDS[@]:1}")
+	COMP_CWORD=$((COMP_CWORD + 1))
+	_rkat
+}
 complete -F _rkat rkat
+complete -F _rkat_serve rkat-serve rkat-rpc rkat-rest

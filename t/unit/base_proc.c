@@ -24,15 +24,49 @@ spawn(char *const argv[], int out)
 	return pid;
 }
 
+/* What tells our processes from those of another run of this test. */
+static const char *
+mark(void)
+{
+	static char run[40];
+
+	if (!*run) {
+		snprintf(run, sizeof run, "BASE_PROC_RUN=%ld.%lld",
+		    (long)getpid(), (long long)time_mono_ms());
+		putenv(run);
+	}
+	return run;
+}
+
 static pid_t
 sh(const char *script, int out)
 {
 	char *argv[] = { "sh", "-c", (char *)script, NULL };
 
+	mark();
 	return spawn(argv, out);
 }
 
-/* How many processes have tag in their command line. */
+/* Does a file of a process in /proc have this text in it? */
+static bool
+proc_has(const char *pid, const char *file, const char *want)
+{
+	char path[300], text[65536];
+	ssize_t got;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%s/%s", pid, file);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		return false;
+	got = read(fd, text, sizeof text - 1);
+	close(fd);
+	for (ssize_t i = 0; i < got; i++)
+		if (!text[i])
+			text[i] = ' ';
+	return got > 0 && memmem(text, (size_t)got, want, strlen(want));
+}
+
+/* How many processes of this run have tag in their command line. */
 static int
 alive(const char *tag)
 {
@@ -40,26 +74,10 @@ alive(const char *tag)
 	struct dirent *f;
 	int n = 0;
 
-	while ((f = readdir(d))) {
-		char path[300], text[4096];
-		ssize_t got;
-		int fd;
-
-		if (*f->d_name < '1' || *f->d_name > '9')
-			continue;
-		snprintf(path, sizeof path, "/proc/%s/cmdline", f->d_name);
-		if ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-			continue;
-		got = read(fd, text, sizeof text - 1);
-		close(fd);
-		if (got <= 0)
-			continue;
-		for (ssize_t i = 0; i < got; i++)
-			if (!text[i])
-				text[i] = ' ';
-		text[got] = '\0';
-		n += strstr(text, tag) != NULL;
-	}
+	while ((f = readdir(d)))
+		n += *f->d_name >= '1' && *f->d_name <= '9' &&
+		    proc_has(f->d_name, "cmdline", tag) &&
+		    proc_has(f->d_name, "environ", mark());
 	closedir(d);
 	return n;
 }
