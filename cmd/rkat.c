@@ -47,6 +47,7 @@ static const struct word {
 	{ "rkat", NULL, NULL, "rkat.1" },
 	{ "help", NULL, NULL, "rkat.1" },
 	{ "tour", NULL, NULL, "rkat.7" },
+	{ "api", NULL, NULL, "rkat-api.5" },
 	{ "events", NULL, NULL, "rkat-events.5" },
 	{ "state", NULL, NULL, "rkat-state.5" },
 	{ "worker", NULL, NULL, "rkat-worker.5" },

@@ -67,7 +67,7 @@ _rkat_arguments() {
 	models/) echo catalog list ;;
 	sim/) echo script echo record replay ;;
 	help/) echo run resume continue sessions blob config models realms \
-		capabilities doctor init serve rpc rest sim rkat tour events state worker ;;
+		capabilities doctor init serve rpc rest sim rkat tour api events state worker ;;
 	esac
 }
 
