@@ -17,6 +17,7 @@
 
 #include "base/fs.h"
 #include "base/proc.h"
+#include "base/std.h"
 #include "base/util.h"
 #include "runner/pool.h"
 #include "serve/auth.h"
@@ -429,6 +430,7 @@ main(int argc, char *argv[])
 	int status;
 
 	prog = program(argv[0]);
+	std_fill();
 	proc_subreaper();
 	if (realm_args(&argc, argv, &s.o.realm, &e) < 0)
 		return err_report(prog, &e);

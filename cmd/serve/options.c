@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/option.h"
+#include "base/std.h"
 #include "base/util.h"
 #include "serve/options.h"
 
@@ -14,7 +15,7 @@
 static int
 help(void)
 {
-	printf("usage: %s [options]\n"
+	return std_say("usage: %s [options]\n"
 	    "\n"
 	    "Serves sessions to programs: JSON-RPC 2.0 as lines, and HTTP.\n"
 	    "\n"
@@ -37,14 +38,6 @@ help(void)
 	    "  --state-root dir, --context-root dir, --user-config-root dir,\n"
 	    "  --instance id, --realm-backend sqlite\n"
 	    "  --version, --help\n", prog, WORKERS);
-	return fflush(stdout) ? 1 : 0;
-}
-
-static int
-version(void)
-{
-	printf("%s " RKAT_VERSION " (contract " RKAT_CONTRACT ")\n", prog);
-	return fflush(stdout) ? 1 : 0;
 }
 
 static int
@@ -95,7 +88,7 @@ take(struct options *o, int c, const char *arg)
 	case 'A': o->access_log = arg; break;
 	case 'x': o->expose_paths = true; break;
 	case 'h': return help();
-	case 'V': return version();
+	case 'V': return std_version();
 	default: return usage();
 	}
 	return -1;
