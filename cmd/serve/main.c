@@ -23,7 +23,10 @@
 #include "serve/auth.h"
 #include "serve/feed.h"
 #include "serve/http.h"
+#include "serve/inherit.h"
+#include "serve/limits.h"
 #include "serve/listen.h"
+#include "serve/notify.h"
 #include "serve/options.h"
 #include "serve/rest.h"
 #include "serve/rpc.h"
@@ -34,7 +37,8 @@
 
 #define WORKER_JOBS 1000	/* then it is replaced */
 #define WORKER_BYTES ((size_t)64 << 20)	/* likewise */
-#define DOORS 8			/* listening sockets */
+#define GRACE_MS 10000	/* for turns, when a daemon is told to stop */
+#define DOORS (4 + INHERIT_MAX)	/* listening sockets */
 
 /* A socket where JSON-RPC clients come in, or where HTTP's do. */
 struct door {
@@ -56,7 +60,11 @@ struct server {
 	struct auth *auth;
 	struct door doors[DOORS];
 	size_t n_doors;
+	struct inherited inherited[INHERIT_MAX];
+	size_t n_inherited;
+	struct http_limits limits;
 	int access_fd;
+	char *notify;		/* NOTIFY_SOCKET */
 	bool stopping, http_idle, rpc_idle;
 	char *turn;		/* rkat-turn */
 };
@@ -133,13 +141,26 @@ open_rest(struct server *s, struct err *e)
 	return rc;
 }
 
+/* Whoever opened it for us is asked the same question. */
+static int
+open_inherited(struct server *s, const struct inherited *in, struct err *e)
+{
+	if (listen_remote(in->fd) && !s->o.allow_remote)
+		return err_set(e, E_INVALID_PARAMS, "LISTEN_FDS: a socket "
+		    "beyond loopback needs --allow-remote and --token-file");
+	return open_door(s, in->fd, in->rest, NULL, e);
+}
+
 static int
 open_doors(struct server *s, struct err *e)
 {
 	const struct options *o = &s->o;
 
+	for (size_t i = 0; i < s->n_inherited; i++)
+		if (open_inherited(s, &s->inherited[i], e) < 0)
+			return -1;
 	if (o->tcp && open_door(s, listen_tcp(&(struct listen_at){
-	    .flag = "--tcp", .where = o->tcp }, e),
+	    .flag = "--tcp", .where = o->tcp, .remote = o->allow_remote }, e),
 	    false, NULL, e) < 0)
 		return -1;
 	if (o->unix_path && open_door(s, listen_unix("--unix", o->unix_path,
@@ -220,6 +241,7 @@ stop(struct server *s)
 	if (s->stopping)
 		return;
 	s->stopping = true;
+	notify(s->notify, "STOPPING=1");
 	close_doors(s);
 	http_drain(s->http, on_http_idle, s);
 }
@@ -237,6 +259,51 @@ on_rpc_drained(void *arg, bool late)
 		event_base_loopbreak(s->base);
 }
 
+/* What can change while it runs: limits, tokens, the file of the access log. */
+static int
+load_files(struct server *s, struct err *e)
+{
+	const struct options *o = &s->o;
+	struct http_limits limits = HTTP_LIMITS;
+	int fd = -1;
+
+	if (o->limits && limits_load(o->limits, &limits, e) < 0)
+		return -1;
+	if (s->auth ? auth_reload(s->auth, e) < 0 : o->token_file &&
+	    !(s->auth = auth_load(o->token_file, e)))
+		return -1;
+	if (o->access_log && !strcmp(o->access_log, "-"))
+		fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	else if (o->access_log)
+		fd = open(o->access_log, O_WRONLY | O_APPEND | O_CREAT |
+		    O_CLOEXEC | O_NOCTTY, 0600);
+	if (o->access_log && fd < 0)
+		return err_sys(e, E_FAILED, "--access-log %.200s",
+		    o->access_log);
+	if (s->access_fd >= 0)
+		close(s->access_fd);
+	s->access_fd = fd;
+	s->limits = limits;
+	return 0;
+}
+
+static void
+on_reload(evutil_socket_t sig, short what, void *arg)
+{
+	struct server *s = arg;
+	struct err e = ERR_NONE;
+
+	(void)sig;
+	(void)what;
+	notify_reloading(s->notify);
+	if (load_files(s, &e) < 0)
+		warn("reload: %s; everything stays as it was", e.text);
+	http_set_access(s->http, s->access_fd);
+	http_set_limits(s->http, &s->limits);
+	rpc_set_stall(s->rpc, s->limits.stall_s);
+	notify(s->notify, "READY=1");
+}
+
 static void
 on_signal(evutil_socket_t sig, short what, void *arg)
 {
@@ -244,8 +311,9 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 
 	(void)sig;
 	(void)what;
+	/* Who started us with pipes waits at the other end; said twice it is urgent. */
+	rpc_drain(s->rpc, s->o.rpc || s->stopping ? 0 : GRACE_MS);
 	stop(s);
-	rpc_drain(s->rpc, 0);
 }
 
 /* epoll refuses files, which standard input may be. */
@@ -305,28 +373,39 @@ dispatch(struct server *s, struct err *e)
 	int rc;
 
 	for (size_t i = 0; i < COUNT(signals); i++) {
-		signals[i] = evsignal_new(s->base, numbers[i], on_signal, s);
+		signals[i] = evsignal_new(s->base, numbers[i],
+		    numbers[i] == SIGHUP ? on_reload : on_signal, s);
 		event_add(signals[i], NULL);
 	}
 	rc = open_doors(s, e);
 	if (rc == 0 && s->o.rpc)
 		rc = serve_stdio(s, e);
-	if (rc == 0)
+	if (rc == 0) {
+		notify(s->notify, "READY=1");
 		event_base_dispatch(s->base);
+	}
 	for (size_t i = 0; i < COUNT(signals); i++)
 		event_free(signals[i]);
 	return rc;
 }
 
+/* What was asked for, before anything is made. */
 static int
-load_tokens(struct server *s, struct err *e)
+settle_options(struct server *s, struct err *e)
 {
+	const char *to = getenv("NOTIFY_SOCKET");
+
+	s->notify = xstrdup(to);
+	unsetenv("NOTIFY_SOCKET");	/* not for our children */
+	if (inherit(s->inherited, &s->n_inherited, !strcmp(prog, "rkat-rest"),
+	    e) < 0)
+		return -1;
+	if (!s->n_inherited && !options_listen(&s->o))
+		options_default(&s->o);
 	if (s->o.allow_remote && !s->o.token_file)
 		return err_set(e, E_INVALID_PARAMS, "--allow-remote: others "
 		    "can be let in only with a token: --token-file");
-	if (s->o.token_file && !(s->auth = auth_load(s->o.token_file, e)))
-		return -1;
-	return 0;
+	return load_files(s, e);
 }
 
 /* The surfaces and what is behind them. */
@@ -341,16 +420,17 @@ build(struct server *s, char *const *worker)
 	s->turns = turns_new(s->db, s->pool);
 	s->feeds = feeds_new(s->base, &s->realm);
 	s->rpc = rpc_new(&(struct rpc_opts){ .base = s->base, .db = s->db,
-	    .pool = s->pool, .turns = s->turns, .feeds = s->feeds, .drained = on_rpc_drained,
-	    .arg = s });
+	    .pool = s->pool, .turns = s->turns, .feeds = s->feeds,
+	    .auth = s->auth, .drained = on_rpc_drained, .arg = s });
 	s->rest = rest_new(&(struct rest_opts){ .base = s->base, .db = s->db,
 	    .pool = s->pool, .turns = s->turns, .feeds = s->feeds,
 	    .expose_paths = s->o.expose_paths });
 	s->http = http_server_new(&(struct http_opts){ .base = s->base,
 	    .routes = rest_routes, .n_routes = rest_n_routes, .arg = s->rest,
-	    .limits = HTTP_LIMITS, .auth = s->auth, .hosts = s->o.hosts,
+	    .limits = s->limits, .auth = s->auth, .hosts = s->o.hosts,
 	    .origins = s->o.origins, .access_fd = s->access_fd });
 	rest_served_by(s->rest, s->http);
+	rpc_set_stall(s->rpc, s->limits.stall_s);
 }
 
 static int
@@ -361,7 +441,7 @@ run(struct server *s, struct err *e)
 	    worker[] = "--worker";
 	char *argv[11] = { NULL };
 
-	if (load_tokens(s, e) < 0 || open_realm(s, e) < 0)
+	if (settle_options(s, e) < 0 || open_realm(s, e) < 0)
 		return -1;
 	memcpy(argv, (char *[]){ s->turn, worker, realm, s->realm.id, state,
 	    s->realm.state_root, context, s->realm.context_root,
@@ -403,6 +483,7 @@ close_all(struct server *s, int status)
 		close(s->access_fd);
 	realm_free(&s->realm);
 	options_free(&s->o);
+	free(s->notify);
 	free(s->turn);
 	proc_end_all();
 	return status;

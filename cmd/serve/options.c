@@ -121,13 +121,20 @@ options_parse(struct options *o, int argc, char *argv[])
 	while ((c = getopt_long(argc, argv, "hV", opts, NULL)) != -1)
 		if ((status = take(o, c, optarg)) >= 0)
 			return status;
-	if (optind < argc)
-		return usage();
-	if (!o->tcp && !o->unix_path && !o->rest && !o->rest_unix) {
-		o->rest = !o->rpc && !strcmp(prog, "rkat-rest");
-		o->rpc = !o->rest;
-	}
-	return -1;
+	return optind < argc ? usage() : -1;
+}
+
+bool
+options_listen(const struct options *o)
+{
+	return o->rpc || o->tcp || o->unix_path || o->rest || o->rest_unix;
+}
+
+void
+options_default(struct options *o)
+{
+	o->rest = !strcmp(prog, "rkat-rest");
+	o->rpc = !o->rest;
 }
 
 void

@@ -19,8 +19,11 @@ struct options {
 	const char **hosts, **origins;	/* NULL terminated, or NULL */
 };
 
-/* -1: go on; else the exit status.  The mode goes by prog when argv names none. */
+/* -1: go on; else the exit status. */
 int options_parse(struct options *o, int argc, char *argv[]);
+/* Nothing was said about where: it goes by the name, prog. */
+void options_default(struct options *o);
+bool options_listen(const struct options *o);	/* was anything? */
 void options_free(struct options *o);
 
 #endif

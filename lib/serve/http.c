@@ -126,6 +126,12 @@ http_drain(struct http *h, void (*idle)(void *arg), void *arg)
 		event_active(h->again, 0, 0);
 }
 
+void
+http_set_access(struct http *h, int fd)
+{
+	h->o.access_fd = fd;
+}
+
 bool
 http_draining(const struct http *h)
 {

@@ -62,12 +62,16 @@ struct http_opts {
 	int access_fd;			/* JSON lines of what was served; -1: none */
 };
 struct http *http_server_new(const struct http_opts *o);
-/* Open streams get no end of their own: end them first. */
 void http_server_free(struct http *h);
 /* Serve a listening socket, which must not block; takes it. */
 int http_listen(struct http *h, int fd, struct err *e);
-/* Accept no more; answer what is there, keep no connection alive; idle(arg) when all are gone. */
+/*
+ * Accept no more; answer what is there, keep no connection alive; idle(arg) when all
+ * are gone, which open streams are when they were ended.
+ */
 void http_drain(struct http *h, void (*idle)(void *arg), void *arg);
+/* Another file for the access log, -1: none; the old one is the caller's to close. */
+void http_set_access(struct http *h, int fd);
 bool http_draining(const struct http *h);
 void http_set_limits(struct http *h, const struct http_limits *l);
 const struct http_limits *http_get_limits(const struct http *h);

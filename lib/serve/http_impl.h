@@ -92,7 +92,7 @@ void http_conn_new(struct http *h, int fd, const char *remote);
 void http_conn_free(struct http_conn *c);
 /* Go on with what is there, from the event loop. */
 void http_conn_kick(struct http_conn *c);
-/* Answers nothing and closes if it waits for a request. */
+/* The server stops: closes it if it waits for a request. */
 void http_conn_drain(struct http_conn *c);
 /* Will it be closed behind this answer? */
 bool http_conn_closes(struct http_conn *c);

@@ -195,6 +195,8 @@ on_line(void *arg, const char *p, size_t n)
 		conn_free(c);
 		return;
 	}
+	if (!rpc_admit(c, p, n))
+		return;
 	if (json_parse(p, n, &v, &e) < 0) {
 		parse_error(c, e.text);
 		return;
@@ -245,6 +247,7 @@ conn_free(struct conn *c)
 	rpc_tools_closed(c->s, c);
 	rpc_tools_free(c);
 	rpc_streams_drop(c->s, c);
+	rpc_token_free(c);
 	wire_free(c->wire);
 	free(c);
 }
@@ -314,6 +317,7 @@ rpc_connect(struct rpc *s, int in, int out, enum rpc_client kind)
 	c->kind = kind;
 	c->wire = wire_new(s->o.base, in, out, LINE_LIMIT, BACKLOG, &hooks);
 	TAILQ_INSERT_TAIL(&s->conns, c, link);
+	rpc_ask_token(c);
 	if (n < CLIENTS_MAX)
 		return;
 	fail(c, NULL, err_info(E_INTERNAL_ERROR)->rpc,
@@ -330,6 +334,14 @@ set_timer(struct rpc *s, int ms)
 	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
 
 	event_add(s->timer, &tv);
+}
+
+static void
+on_look(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	rpc_settle(arg);
 }
 
 static void
@@ -361,6 +373,7 @@ rpc_drain(struct rpc *s, int grace_ms)
 	}
 	if (!s->interrupted)
 		set_timer(s, grace_ms);
+	event_active(s->look, 0, 0);
 }
 
 void
@@ -385,6 +398,7 @@ rpc_new(const struct rpc_opts *o)
 	s->closed = xcalloc(CLOSED_MAX, sizeof *s->closed);
 	s->timer = evtimer_new(o->base, on_timer, s);
 	s->stall_ms = STALL_MS;
+	s->look = event_new(o->base, -1, 0, on_look, s);
 	s->stalls = evtimer_new(o->base, rpc_streams_stalled, s);
 	TAILQ_INIT(&s->conns);
 	TAILQ_INIT(&s->calls);
@@ -406,6 +420,7 @@ rpc_free(struct rpc *s)
 	rpc_forget_calls(s);
 	turns_on_idle(s->o.turns, NULL, NULL);
 	event_free(s->timer);
+	event_free(s->look);
 	event_free(s->stalls);
 	free(s->closed);
 	free(s);

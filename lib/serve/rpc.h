@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+struct auth;
 struct event_base;
 struct db;
 struct feeds;
@@ -22,6 +23,7 @@ struct rpc_opts {
 	struct pool *pool;
 	struct turns *turns;
 	struct feeds *feeds;
+	const struct auth *auth;	/* what RPC_SOCKET clients show first; NULL: nothing */
 	/* A drain came to its end, or (late) to its deadline; may be told more than once. */
 	void (*drained)(void *arg, bool late);
 	void *arg;

@@ -35,6 +35,7 @@ struct rpc {
 	char (*closed)[UUID_LEN + 1];	/* a ring of CLOSED_MAX stream ids */
 	size_t next_closed;
 	struct event *timer;		/* of the drain */
+	struct event *look;		/* is there anything to wait for at all? */
 	struct event *stalls;		/* while a stream is full */
 	int64_t stall_ms;
 	bool draining, interrupted, broken;
@@ -46,10 +47,11 @@ struct conn {
 	struct wire *wire;
 	enum rpc_client kind;
 	size_t n_calls;			/* under way */
-	bool eof;
 	char *tools;			/* that it registered: an array of ToolDef, or NULL */
 	char (*own)[UUID_LEN + 1];	/* sessions that it made with tools of their own */
 	size_t n_own;
+	struct event *late;		/* until its token came */
+	bool eof, refused;
 };
 
 /* One request. */
@@ -99,6 +101,14 @@ void rpc_fail(struct conn *c, const char *id, const struct err *e,
     const struct buf *data);
 /* Is everything done that a drain or a client's end waits for? */
 void rpc_settle(struct rpc *s);
+
+/* ---- rpc_token.c ---- */
+
+/* Nothing is done for this client before its token came, if one is wanted. */
+void rpc_ask_token(struct conn *c);
+/* May this line be looked at?  Else it was answered where that is due. */
+bool rpc_admit(struct conn *c, const char *p, size_t n);
+void rpc_token_free(struct conn *c);
 
 /* ---- rpc_params.c ---- */
 
