@@ -50,12 +50,6 @@ server() {
 	unset MEERKAT_BIN_PATH RKAT_REALM
 }
 
-# offers METHOD: rkat-rpc knows it, listed or not.
-offers() {
-	printf '{"jsonrpc":"2.0","id":1,"method":"%s"}\n' "$1" | rkat-rpc >"$T/offer"
-	! grep -q -e -32601 "$T/offer"
-}
-
 @test "the package needs nothing at run time and publishes nothing but what it is" {
 	run node -p 'const p = require(process.argv[1]); JSON.stringify([p.dependencies, p.type])' \
 		"$APP/node_modules/@rkat/sdk/package.json"
@@ -83,7 +77,6 @@ offers() {
 
 @test "a function of a TypeScript program is a tool of the model" {
 	server
-	offers tools/register || skip "rkat-rpc has no tools/register"
 	sim script "$BATS_TEST_DIRNAME/../share/node/test/model.jsonl"
 	run timeout 120 node --test "$APP/test/tools.test.js"
 	echo "$output"
@@ -95,7 +88,6 @@ offers() {
 	local name
 	sim script "$BATS_TEST_DIRNAME/../share/node/test/model.jsonl"
 	for name in "$APP"/examples/*.js; do
-		[ "${name##*/}" != tools.js ] || offers tools/register || continue
 		echo "# $name"
 		cp "$BATS_TEST_DIRNAME/../examples/node/"*.png .
 		run timeout 30 node "$name"

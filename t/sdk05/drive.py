@@ -337,10 +337,6 @@ class Drive(unittest.IsolatedAsyncioTestCase):
     # -- callback tools ----------------------------------------------------
 
     async def test_callback_tools(self) -> None:
-        try:
-            await self.client._request("tools/register", {"tools": []})
-        except MeerkatError:
-            self.skipTest("not yet")
         @self.client.tool("search", description="Searches", input_schema={
             "type": "object", "properties": {"q": {"type": "string"}}})
         async def search(arguments: dict[str, str]) -> str:
@@ -366,13 +362,10 @@ class Drive(unittest.IsolatedAsyncioTestCase):
                          [("search", "found 9007199254740993 beside 1", False), ("fails", "Tool error: no way", True)])
         self.assertEqual(kinds.count(ToolResultReceived), 2)
         self.assertEqual(events.result.tool_calls, 2)
-        self.assertEqual(events.result.text, "The tool says: Tool error: no way")
+        self.assertEqual(events.result.text,
+                         "The tool says: found 9007199254740993 beside 1\nTool error: no way")
 
     async def test_tools_declared_before_connect_and_tools_of_one_session(self) -> None:
-        try:
-            await self.client._request("tools/register", {"tools": []})
-        except MeerkatError:
-            self.skipTest("not yet")
         client = MeerkatClient()
 
         @client.tool("own", description="declared early")
@@ -382,9 +375,10 @@ class Drive(unittest.IsolatedAsyncioTestCase):
         await self.within(client.connect(realm_id=self.realm))
         session = await self.within(client.create_session("use own"))
         self.assertEqual(session.text, "The tool says: early")
-        session = await self.within(client.create_session("use own", external_tools=[
-            {"name": "own", "description": "of the session", "input_schema": {"type": "object"}}]))
-        self.assertEqual(session.text, "The tool says: early")
+        if VERSION == "0.5.2":
+            session = await self.within(client.create_session("use own", external_tools=[
+                {"name": "own", "description": "of the session", "input_schema": {"type": "object"}}]))
+            self.assertEqual(session.text, "The tool says: early")
         await self.within(client.close())
 
     # -- config, models ----------------------------------------------------
