@@ -284,3 +284,34 @@ PY
 	same "$(got 4 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"hi\"}" | jq -r .result.text)" plain
 	end
 }
+
+@test "rpc-tools: over HTTP nobody runs a session's own tool: 500 CALLBACK_PENDING, then a client goes on" {
+	uses own
+	rpc
+	got 1 session/create "{\"prompt\":\"a\",\"initial_turn\":\"deferred\",\"external_tools\":[$(def own)]}" >/dev/null
+	ID=$(reply 1 | jq -r .result.session_id)
+	end
+	rkat-serve --rest-unix "$T/http" --unix "$T/s" >"$T/serve" 2>&1 3>&- &
+	R=$!
+	wait_for test -S "$T/http"
+	curl -s --unix-socket "$T/http" -H 'Content-Type: application/json' -d "{\"session_id\":\"$ID\",\"prompt\":\"use\"}" \
+	    -w '\n%{http_code}' "http://localhost/sessions/$ID/messages" >"$T/reply"
+	same "$(tail -n 1 "$T/reply")" 500
+	same "$(head -n 1 "$T/reply" | jq -c '[.error, .code, .details.resumable, .details.session_id, .details.tool_name, .details.args.tool_use_id]')" \
+	    "[\"callback pending for tool 'own'\",\"CALLBACK_PENDING\",true,\"$ID\",\"own\",\"c-own\"]"
+	python3 - "$T/s" "$(def own)" "$ID" <<'PY'
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); f = s.makefile("rw")
+def send(**m):
+    f.write(json.dumps({"jsonrpc": "2.0", **m}) + "\n"); f.flush()
+send(id=1, method="tools/register", params={"tools": [json.loads(sys.argv[2])]})
+send(id=2, method="turn/start", params={"session_id": sys.argv[3], "prompt": "go on"})
+for line in f:
+    m = json.loads(line)
+    if m.get("method") == "tool/execute":
+        send(id=m["id"], result={"content": "here"})
+    if m.get("id") == 2: break
+assert m["result"]["turns"] == 1, m
+PY
+	same "$(results "$ID")" "false here"
+}
