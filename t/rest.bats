@@ -465,12 +465,16 @@ said() { req GET "/sessions/$ID/history" | grep -q "$1"; }
 	same "$(status)" 400
 }
 
-@test "rest: SIGTERM ends what runs with an answer, and the server with status 0" {
+@test "rest: SIGTERM lets run what runs, a second one ends it with an answer; status 0" {
 	slow
 	rest
 	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' "$URL/sessions" >"$T/first" &
 	P=$!
 	wait_for grep -q slow "$T/sim.log"
+	kill "$R"
+	closed() { ! curl -s "$URL/health"; }
+	wait_for closed
+	kill -0 "$R"
 	kill "$R"
 	wait "$P"
 	S=0

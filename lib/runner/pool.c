@@ -50,6 +50,7 @@ struct pool {
 	TAILQ_HEAD(pool_jobs, job) queue;	/* waiting, oldest first */
 	TAILQ_HEAD(pool_workers, worker) workers;	/* the one used last first */
 	size_t n_workers;
+	uint64_t started, crashed;
 	unsigned long next_id;
 	struct event *child;		/* SIGCHLD */
 	struct event *kick;		/* look at the queue */
@@ -112,6 +113,7 @@ reaped(struct worker *w, int status)
 		err_set(&e, E_INTERNAL_ERROR, "the turn's process ended with "
 		    "status %d before it answered", WEXITSTATUS(status));
 	e.retryable = true;
+	w->pool->crashed += j != NULL;
 	event_active(w->pool->kick, 0, 0);
 	worker_free(w);
 	if (j) {
@@ -275,6 +277,7 @@ worker_new(struct pool *p, struct err *e)
 		w->timer = evtimer_new(p->o.base, on_timer, w);
 		TAILQ_INSERT_HEAD(&p->workers, w, link);
 		p->n_workers++;
+		p->started++;
 	}
 	close(fds[1]);
 	return w;
@@ -498,6 +501,21 @@ pool_interrupt_all(struct pool *p)
 
 	for (w = TAILQ_FIRST(&p->workers); w; w = TAILQ_NEXT(w, link)) {
 		interrupt(w);
+	}
+}
+
+void
+pool_count(const struct pool *p, struct pool_counts *c)
+{
+	const struct worker *w;
+	const struct job *j;
+
+	*c = (struct pool_counts){ .workers = p->n_workers,
+	    .started = p->started, .crashed = p->crashed };
+	for (w = TAILQ_FIRST(&p->workers); w; w = TAILQ_NEXT(w, link))
+		c->running += w->job != NULL;
+	for (j = TAILQ_FIRST(&p->queue); j; j = TAILQ_NEXT(j, link)) {
+		c->waiting++;
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -63,6 +64,11 @@ void job_drop(struct job *j);
 /* End the run of this session that is under way, if there is one. */
 bool pool_interrupt(struct pool *p, const char *session);
 void pool_interrupt_all(struct pool *p);
+struct pool_counts {
+	size_t workers, running, waiting;	/* processes; jobs */
+	uint64_t started, crashed;		/* workers, of all times */
+};
+void pool_count(const struct pool *p, struct pool_counts *c);
 bool pool_has(const struct pool *p, const char *session);	/* waiting or running */
 
 #endif

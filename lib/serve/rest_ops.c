@@ -4,7 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runner/pool.h"
 #include "serve/rest_impl.h"
+#include "serve/sse.h"
 #include "store/db.h"
 
 /* Routes for those who run the server. */
@@ -22,7 +24,7 @@ ROUTE(rest_healthz)
 	http_reply_text(r, 200, "ok");
 }
 
-/* Can work be given to it?  The realm is there and a worker could be started. */
+/* Can work be given to it?  The realm can be worked in. */
 ROUTE(rest_readyz)
 {
 	const struct rest *s = arg;
@@ -74,6 +76,25 @@ http_metrics(const struct http *h, struct buf *b)
 	    n.bytes_out);
 }
 
+static void
+turn_metrics(const struct rest *s, struct buf *b)
+{
+	struct pool_counts n;
+
+	pool_count(s->o.pool, &n);
+	metric(b, "turns_running", "gauge", "Turns that a worker has.",
+	    n.running);
+	metric(b, "turns_waiting", "gauge", "Turns that wait for a worker or "
+	    "for their session.", n.waiting);
+	metric(b, "workers", "gauge", "Processes that run turns.", n.workers);
+	metric(b, "workers_started_total", "counter", "Workers that were "
+	    "started, replacements included.", n.started);
+	metric(b, "workers_crashed_total", "counter", "Workers that took a "
+	    "turn with them.", n.crashed);
+	metric(b, "sse_events_total", "counter", "Events sent to streams.",
+	    sse_count(s->sse));
+}
+
 /* Resident set size, from /proc/self/statm (proc(5)). */
 static uint64_t
 resident(void)
@@ -95,6 +116,7 @@ ROUTE(rest_metrics)
 	struct buf b = BUF_INIT;
 
 	http_metrics(s->http, &b);
+	turn_metrics(s, &b);
 	metric(&b, "uptime_seconds", "gauge", "Since the server started.",
 	    (uint64_t)(time_mono_ms() - s->since) / 1000);
 	metric(&b, "resident_bytes", "gauge", "Memory of the server itself.",

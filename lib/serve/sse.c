@@ -35,6 +35,7 @@ struct sse {
 	const struct http *http;
 	TAILQ_HEAD(sse_readers, reader) readers;	/* who was silent longest first */
 	struct event *timer;		/* of the keep-alive */
+	uint64_t events;
 };
 
 /* ---- silence ---- */
@@ -141,6 +142,7 @@ on_line(void *arg, int64_t seq, const char *p, size_t n)
 		buf_put(&b, p, n);
 	buf_puts(&b, "\n\n");
 	put(t, b.p, b.n);
+	t->s->events++;
 	buf_free(&b);
 	t->full = http_stream_backlog(t->stream) > high(t->s);
 	return !t->full;
@@ -219,6 +221,12 @@ sse_answer(struct sse *s, struct http_req *r, const struct session *row,
 }
 
 /* ---- life ---- */
+
+uint64_t
+sse_count(const struct sse *s)
+{
+	return s->events;
+}
 
 void
 sse_end(struct sse *s)

@@ -27,6 +27,8 @@ void sse_free(struct sse *s);		/* http_server_free comes first */
 int sse_answer(struct sse *s, struct http_req *r, const struct session *row,
     int64_t after, struct err *e);
 /* The server ends: everybody gets what is in the log, and `done`. */
+/* Events that were put, of all streams. */
+uint64_t sse_count(const struct sse *s);
 void sse_end(struct sse *s);
 
 #endif
