@@ -230,15 +230,17 @@ bool
 rest_query_count(struct http_req *r, const char *key, int64_t *out)
 {
 	const char *v = http_query(r, key);
+	char *text;
 
 	if (!v)
 		return true;
 	if (json_check(v, strlen(v), NULL) == 0 &&
 	    json_i64(json_text(v), out) && *out >= 0)
 		return true;
-	v = "Failed to deserialize query string: %s: invalid digit found in "
-	    "string";
-	http_reply_text(r, 400, v);
+	text = xasprintf("Failed to deserialize query string: %s: invalid "
+	    "digit found in string", key);
+	http_reply_text(r, 400, text);
+	free(text);
 	return false;
 }
 
