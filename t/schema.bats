@@ -37,12 +37,13 @@ check() { printf '%s\t%s\n' "$1" "$2" | "$B/t/tool/schema_check"; }
 	lacks "$(cat out)" "schema_check:"
 }
 
-@test "every method that the server lists has its params and its result in the RPC schema" {
+@test "the RPC schema has params and a result for every method of the server, and no others" {
 	rkat-rpc <<<'{"jsonrpc":"2.0","id":1,"method":"initialize"}' | jq -r '.result.methods[1:][]' | sort >listed
 	[ -s listed ]
 	jq -r '."$defs" | keys[] | select(endswith(".result")) | sub("\\.result$"; "")' "$RPC_SCHEMA" | sort >described
 	jq -r '."$defs" | keys[] | select(endswith(".params")) | sub("\\.params$"; "")' "$RPC_SCHEMA" | sort >asked
-	same "$(comm -23 listed described)" ""
+	# Not listed (sheet 5): a method, and a request of the server.
+	same "$(comm -3 listed described | tr -d '\t' | tr '\n' ' ')" "tool/execute tools/register "
 	same "$(comm -23 described asked)" ""
 }
 
@@ -77,11 +78,11 @@ OPERATIONS='.paths | to_entries[] | .key as $path | .value | (.parameters // [])
 	same "$(cat err)" ""
 }
 
-@test "every route of the server is in openapi.json" {
+@test "every route of the server is in openapi.json, and no others" {
 	sed -n 's/^	{ "\([A-Z]*\)", "\([^"]*\)",.*/\1 \2/p' "$BATS_TEST_DIRNAME"/../lib/serve/rest.c | sort >routes
 	[ "$(wc -l <routes)" -gt 20 ]
 	api "$OPERATIONS | (.method | ascii_upcase) + \" \" + .path" | sort >told
-	same "$(comm -23 routes told)" ""
+	same "$(comm -3 routes told)" ""
 }
 
 @test "GET /openapi.json gives the document, to anyone" {

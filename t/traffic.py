@@ -167,7 +167,7 @@ def events(where, text):
             continue  # a comment
         name, data = fields[b"event"].decode(), json.loads(fields[b"data"])
         framing = name in ("session_loaded", "done")
-        say(where + "/x-events/" + (name if framing else "*"), data)
+        say(where.removesuffix("/schema") + "/x-events/" + (name if framing else "*"), data)
         if not framing:
             by_contract("events.json!AgentEvent", data["payload"])
 
