@@ -77,7 +77,7 @@ runtime() { got "$1" runtime/state "{\"session_id\":\"$ID\"}" | jq -c .result; }
 	rpc
 	new hi
 	call 1 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"slow\"}"
-	wait_for grep -q text_delta "$T/out"
+	wait_for grep -q '"delta":"a"' "$T/out"
 	same "$(runtime 2)" '{"state":"running"}'
 	policy() { jq -c '.result.policy | [.apply_mode, .wake_mode, .queue_mode, .drain_policy, .routing_disposition, .record_transcript]'; }
 	progress() { echo "{\"input_type\":\"peer\",\"header\":$(header "$1" '"supersession_key":"s"' '{"type":"peer","peer_id":"p"}'),\"body\":\"$2\",\"convention\":{\"convention_type\":\"response_progress\",\"request_id\":\"r\",\"phase\":\"in_progress\"}}"; }
@@ -105,7 +105,7 @@ runtime() { got "$1" runtime/state "{\"session_id\":\"$ID\"}" | jq -c .result; }
 	rpc
 	new hi
 	call 1 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"slow\"}"
-	wait_for grep -q text_delta "$T/out"
+	wait_for grep -q '"delta":"a"' "$T/out"
 	accept 2 "$(prompt "$(uuid 1)" later)" >/dev/null
 	same "$(got 3 runtime/retire "{\"session_id\":\"$ID\"}" | jq -c .result)" '{"inputs_abandoned":0,"inputs_pending_drain":1}'
 	same "$(runtime 4)" '{"state":"retired"}'
@@ -119,10 +119,113 @@ runtime() { got "$1" runtime/state "{\"session_id\":\"$ID\"}" | jq -c .result; }
 	    '-32603 runtime accept failed: Runtime not ready: retired'
 	same "$(got 8 runtime/reset "{\"session_id\":\"$ID\"}" | jq -c .result)" '{"inputs_abandoned":0}'
 	call 9 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"slow\"}"
-	wait_for test "$(grep -c text_delta "$T/out")" -gt 11
+	twice() { [ "$(grep -c '"delta":"a"' "$T/out")" = 2 ]; } && wait_for twice
 	accept 10 "$(prompt "$(uuid 3)" never)" >/dev/null
 	same "$(got 11 runtime/reset "{\"session_id\":\"$ID\"}" | jq -c .result)" '{"inputs_abandoned":1}'
 	same "$(state 12 "$(uuid 3)" | jq -c '[.current_state, .terminal_outcome, .history[-1].reason]')" \
 	    '["abandoned",{"outcome_type":"abandoned","reason":"reset"},"reset"]'
 	reply 9 >/dev/null
+}
+
+# ---- who drains ----
+
+# rkat-serve in a process group of its own, so that it dies without a word to its workers.
+serve() {
+	rm -f "$T/sock"
+	setsid rkat-serve --unix "$T/sock" 2>"$T/err" 3>&- &
+	R=$!
+	wait_for test -S "$T/sock"
+}
+# one REQUEST: its answer, over the socket.
+one() { python3 - "$T/sock" "$1" <<'EOF'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+s.connect(sys.argv[1])
+s.sendall(sys.argv[2].encode() + b"\n")
+f = s.makefile()
+for line in f:
+    if '"id":1' in line:
+        print(line, end="")
+        break
+EOF
+}
+said_times() { db "SELECT count(*) FROM messages WHERE session = '$ID' AND body LIKE '%\"user\"%$1%'"; }
+running() { [ "$(db "SELECT count(*) FROM runs WHERE state = 'running'")" = "$1" ]; }
+runs_are() { [ "$(db "SELECT group_concat(state, ' ') FROM (SELECT state FROM runs WHERE session = '$ID' ORDER BY seq)")" = "$1" ]; }
+
+@test "drain: an event that was acked is run exactly once by the next server, whenever the first one was killed" {
+	sim_script '{"reply":{"text":"seen","delay_ms":300}}'
+	ID=$(rkat-session create --json | jq -r .session_id)
+	serve
+	for n in 1 2 3; do
+		one "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session/external_event\",\"params\":{\"session_id\":\"$ID\",\"payload\":{\"mark\":\"event$n\"}}}" |
+		    grep -q '"accepted"'
+		[ $n -ne 2 ] || wait_for running 1
+		kill -9 "$R"; wait "$R" || :
+		serve
+	done
+	done_with() { [ "$(db "SELECT count(*) FROM inputs WHERE state = 'consumed'")" = 3 ]; }
+	wait_for done_with
+	for n in 1 2 3; do same "$(said_times "event$n")" 1; done
+	same "$(db "SELECT count(*) FROM inputs WHERE state <> 'consumed'")" 0
+	wait_for running 0
+}
+
+@test "drain: while another process holds the session what is accepted waits, then runs once" {
+	sim_script '{"match":{"user":"long"},"reply":{"text":"done","delay_ms":1500}}' '{"reply":{"text":"fine"}}'
+	ID=$(rkat-session create --json | jq -r .session_id)
+	rkat-turn "$ID" long >"$T/turn" 2>&1 3>&- &
+	turn=$!
+	wait_for running 1
+	serve
+	one "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"runtime/accept\",\"params\":{\"session_id\":\"$ID\",\"input\":$(prompt "$(uuid 1)" afterwards)}}" |
+	    jq -c '.result | [.outcome_type, .policy.wake_mode]' >"$T/answer"
+	same "$(cat "$T/answer")" '["accepted","none"]'
+	kill -9 "$R"; wait "$R" || :
+	serve
+	input_is "$(uuid 1)" queued
+	wait "$turn"
+	wait_for input_is "$(uuid 1)" consumed
+	same "$(said_times afterwards)" 1
+	runs_are 'completed completed'
+}
+
+@test "drain: a server that starts closes the run that died with the last one, so that watchers see its end" {
+	sim_script '{"reply":{"text":"slowly","chunk":1,"chunk_delay_ms":400}}'
+	ID=$(rkat-session create --json | jq -r .session_id)
+	serve
+	{ one "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"turn/start\",\"params\":{\"session_id\":\"$ID\",\"prompt\":\"x\"}}" || :; } >/dev/null 2>&1 3>&- &
+	wait_for grep -q text_delta "$(realm_dir)/events/$ID.jsonl"
+	kill -9 "$R"; wait "$R" || :
+	serve
+	closed() { tail -n 1 "$(realm_dir)/events/$ID.jsonl" | grep -q run_failed; }
+	wait_for closed
+	runs_are interrupted
+}
+
+@test "drain: input that was queued without a wake stays for the session's next run" {
+	sim echo
+	ID=$(rkat-session create --json | jq -r .session_id)
+	rkat-session input "$ID" "by hand" >/dev/null
+	serve
+	one "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session/list\"}" >/dev/null
+	same "$(db 'SELECT state, wake FROM inputs')" 'queued|0'
+	same "$(one "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"input/list\",\"params\":{\"session_id\":\"$ID\"}}" | jq '.result.input_ids | length')" 1
+	kill "$R"; wait "$R" || :
+	same "$(db 'SELECT state FROM inputs')" queued
+}
+
+@test "drain: SIGTERM leaves a drained event for the next server, which runs it" {
+	sim_script '{"reply":{"text":"slowly","chunk":1,"chunk_delay_ms":300}}'
+	ID=$(rkat-session create --json | jq -r .session_id)
+	serve
+	one "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session/external_event\",\"params\":{\"session_id\":\"$ID\",\"payload\":1}}" >/dev/null
+	wait_for grep -q text_delta "$(realm_dir)/events/$ID.jsonl"
+	kill "$R"; wait "$R" || :
+	same "$(db 'SELECT state FROM inputs')" applied
+	serve
+	settled() { [ "$(db 'SELECT state, attempts FROM inputs')" = 'consumed|2' ]; }
+	wait_for settled
+	runs_are 'interrupted completed'
 }

@@ -19,6 +19,7 @@
 #include "base/proc.h"
 #include "base/std.h"
 #include "base/util.h"
+#include "runner/drain.h"
 #include "runner/pool.h"
 #include "serve/auth.h"
 #include "serve/feed.h"
@@ -52,6 +53,7 @@ struct server {
 	struct event_base *base;
 	struct db *db;
 	struct pool *pool;
+	struct drain *drain;
 	struct turns *turns;
 	struct feeds *feeds;
 	struct rpc *rpc;
@@ -381,6 +383,7 @@ dispatch(struct server *s, struct err *e)
 	if (rc == 0 && s->o.rpc)
 		rc = serve_stdio(s, e);
 	if (rc == 0) {
+		drain_recover(s->drain);
 		notify(s->notify, "READY=1");
 		event_base_dispatch(s->base);
 	}
@@ -417,7 +420,10 @@ build(struct server *s, char *const *worker)
 	    .argv = worker, .max = (size_t)s->o.workers,
 	    .recycle = WORKER_JOBS,
 	    .too_large = WORKER_BYTES });
-	s->turns = turns_new(s->db, s->pool);
+	s->drain = drain_new(&(struct drain_opts){ .base = s->base,
+	    .db = s->db, .pool = s->pool,
+	    .max = (size_t)(s->o.workers - s->o.workers / 4) });
+	s->turns = turns_new(s->db, s->pool, s->drain);
 	s->feeds = feeds_new(s->base, &s->realm);
 	s->rpc = rpc_new(&(struct rpc_opts){ .base = s->base, .db = s->db,
 	    .pool = s->pool, .turns = s->turns, .feeds = s->feeds,
@@ -474,6 +480,7 @@ close_all(struct server *s, int status)
 	rest_free(s->rest);
 	feeds_free(s->feeds);
 	turns_free(s->turns);
+	drain_free(s->drain);
 	pool_free(s->pool);
 	db_close(s->db);
 	if (s->base)

@@ -32,6 +32,7 @@ static const struct field run_fields[] = {
 	RUN_FIELD("max_tokens", ANY, max_tokens),
 	RUN_FIELD("structured_output_retries", ANY, structured_output_retries),
 	RUN_FIELD("drain", SWITCH, drain),
+	RUN_FIELD("max_runs", NUMBER, max_runs),
 	RUN_FIELD("idempotency_key", TEXT, idem),
 	FIELD("tools", TOOLS, tools),
 };

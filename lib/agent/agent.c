@@ -340,14 +340,16 @@ result_init(struct run_result *r)
 	r->session_usage = r->run_usage = (struct usage)USAGE_NONE;
 }
 
-/* The rest of the queue: each run's result is told by its events. */
+/* The rest of the queue, up to max runs with the first: each run's result is told by its events. */
 static int
-drain(struct agent *a, bool told, struct run_result *r, struct err *e)
+drain(struct agent *a, bool told, int64_t max, struct run_result *r,
+    struct err *e)
 {
 	struct run_result other;
 	int rc = 1;
 
-	while (rc == 1 && r->outcome != RUN_INTERRUPTED && !a->waiting) {
+	for (int64_t n = 1; rc == 1 && r->outcome != RUN_INTERRUPTED &&
+	    !a->waiting && (max <= 0 || n < max); n++) {
 		result_init(&other);
 		a->out = &other;	/* cppcheck-suppress autoVariables; run_once is done with it */
 		rc = run_once(a, NULL, true, e);
@@ -383,7 +385,7 @@ agent_run(struct agent *a, const struct run_spec *spec, struct run_result *r,
 	rc = run_once(a, spec, spec->drain, e);
 	if (rc > 0 && spec->drain) {
 		toolbox_overlay(a->tools, JTEXT_NONE, JTEXT_NONE, NULL);
-		rc = drain(a, told, r, told ? NULL : e);
+		rc = drain(a, told, spec->max_runs, r, told ? NULL : e);
 		if (told)
 			rc = 0;
 	}

@@ -65,6 +65,7 @@ struct run_spec {
 	struct jtext provider_params, budget, output_schema, hooks_override;
 	struct jtext max_tokens, structured_output_retries;	/* whole numbers */
 	bool drain;			/* afterwards work until the queue is empty */
+	int64_t max_runs;		/* of a drain, so that others get their turn; 0: no limit */
 	const char *idem;		/* idempotency key of the prompt */
 };
 

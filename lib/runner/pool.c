@@ -495,12 +495,13 @@ pool_interrupt(struct pool *p, const char *session)
 }
 
 void
-pool_interrupt_all(struct pool *p)
+pool_stop(struct pool *p)
 {
 	struct worker *w;
 
 	for (w = TAILQ_FIRST(&p->workers); w; w = TAILQ_NEXT(w, link)) {
-		interrupt(w);
+		if (w->job && w->wire)
+			proc_kill(w->pid, SIGTERM);
 	}
 }
 

@@ -63,7 +63,8 @@ void job_drop(struct job *j);
 
 /* End the run of this session that is under way, if there is one. */
 bool pool_interrupt(struct pool *p, const char *session);
-void pool_interrupt_all(struct pool *p);
+/* End all runs because we have to go: queued input that they work on stays for the next drain. */
+void pool_stop(struct pool *p);
 struct pool_counts {
 	size_t workers, running, waiting;	/* processes; jobs */
 	uint64_t started, crashed;		/* workers, of all times */

@@ -5,17 +5,8 @@
 #include "base/jput.h"
 #include "serve/inputs.h"
 #include "serve/rpc_impl.h"
-#include "store/lock.h"
 
 /* session/external_event, runtime and input methods: rpc sheet sections 7.5 and 10.4. */
-
-/* It is on disk: let the session work on it, in whichever process it is. */
-static void
-wake(struct req *r, const char *session)
-{
-	bell_ring(r->s->realm, session, 'w');
-	rpc_wake(r->c, session);
-}
 
 /* ---- external_event ---- */
 
@@ -67,7 +58,7 @@ METHOD(rpc_session_external_event)
 	ev.idem = idem;
 	rc = runtime_event(r->s->o.db, &row, &ev, out, &o, e);
 	if (rc == 0 && o.wake)
-		wake(r, row.id);
+		rpc_wake(r->c, row.id);
 done:
 	free(source);
 	free(idem);
@@ -107,7 +98,7 @@ METHOD(rpc_runtime_accept)
 		rc = runtime_accept(r->s->o.db, &row, input, REASON_TEXT, out,
 		    &o, e);
 	if (rc == 0 && o.wake)
-		wake(r, row.id);
+		rpc_wake(r->c, row.id);
 	session_free(&row);
 	return rc;
 }
@@ -127,7 +118,7 @@ METHOD(rpc_runtime_retire)
 		jput_ki64(out, "inputs_pending_drain", pending);
 		jput_close(out, '}');
 		if (pending)
-			wake(r, row.id);
+			rpc_wake(r->c, row.id);
 	}
 	session_free(&row);
 	return rc;

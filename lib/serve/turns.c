@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/jput.h"
+#include "runner/drain.h"
 #include "runner/pool.h"
 #include "serve/turns_impl.h"
 #include "store/db.h"
@@ -162,22 +163,34 @@ on_tool(void *arg, struct jtext call)
 		k->hooks.tool(k->hooks.arg, call);
 }
 
+/* Of a run, or NULL. */
+static struct job *
+job_of(const struct turn *k)
+{
+	return k->wake ? drain_job(k->t->drain, k->session) :
+	    k->run ? k->job : NULL;
+}
+
 void
 turns_tool_result(struct turn *k, struct jtext tool_use_id,
     struct jtext content, bool is_error)
 {
-	job_tool_result(k->job, tool_use_id, content, is_error);
+	struct job *j = job_of(k);
+
+	if (j)
+		job_tool_result(j, tool_use_id, content, is_error);
 }
 
 void
 turns_offer(struct turn *k)
 {
+	struct job *j = job_of(k);
 	struct buf b = BUF_INIT;
 
-	if (!k->run || !k->hooks.tools)
+	if (!j || !k->hooks.tools)
 		return;
 	k->hooks.tools(k->hooks.arg, k->session, &b);
-	job_offer(k->job, json_slice(b.p, b.n));
+	job_offer(j, json_slice(b.p, b.n));
 	buf_free(&b);
 }
 
@@ -207,18 +220,22 @@ static void
 on_done(void *arg, struct jtext answer, const struct err *lost)
 {
 	struct turn *k = arg;
+	struct turns *t = k->t;
 	struct jtext outcome = json_get(answer, "outcome");
 	struct buf data = BUF_INIT;
 	struct err e = ERR_NONE;
 
 	k->ran = true;
+	/* Whoever watches is owed the end of a run whose process died. */
+	if (lost && !t->stopped)
+		drain_wake(t->drain, k->session);
 	if (turn_error(answer, lost, &e, &data) < 0) {
 		if (k->cancelled)
 			turn_refuse(k,
 			    "request cancelled before response publish");
 		else
 			turn_fail(k, &e, &data);
-	} else if (k->wake || json_str_is(outcome, "completed")) {
+	} else if (json_str_is(outcome, "completed")) {
 		turn_finish(k, json_get(answer, "result"));
 	} else if (json_str_is(outcome, "callback")) {
 		fail_pending(k, json_get(answer, "pending"));
@@ -229,6 +246,15 @@ on_done(void *arg, struct jtext answer, const struct err *lost)
 	buf_free(&data);
 }
 
+static void
+put_tools(struct turn *k, struct buf *members)
+{
+	if (!k->hooks.tools)
+		return;
+	jput_key(members, "tools");
+	k->hooks.tools(k->hooks.arg, k->session, members);
+}
+
 void
 turn_run(struct turn *k, struct buf *members)
 {
@@ -237,10 +263,7 @@ turn_run(struct turn *k, struct buf *members)
 
 	jput_kcstr(members, "op", "run");
 	jput_kcstr(members, "session", k->session);
-	if (k->hooks.tools) {
-		jput_key(members, "tools");
-		k->hooks.tools(k->hooks.arg, k->session, members);
-	}
+	put_tools(k, members);
 	jput_close(members, '}');
 	k->run = true;
 	k->job = pool_run(k->t->pool, k->session,
@@ -248,18 +271,79 @@ turn_run(struct turn *k, struct buf *members)
 	buf_free(members);
 }
 
+/* ---- wakes: what the drain runs, for all who asked ---- */
+
 struct turn *
 turns_wake(struct turns *t, const char *session,
     const struct turn_hooks *hooks)
 {
-	struct turn *k = turn_new(t, session, hooks);
-	struct buf b = BUF_INIT;
+	struct turn *k;
 
+	if (t->stopped)
+		return NULL;
+	k = turn_new(t, session, hooks);
 	k->wake = true;
-	jput_open(&b, '{');
-	jput_kbool(&b, "drain", true);
-	turn_run(k, &b);
+	drain_wake(t->drain, session);
 	return k;
+}
+
+static struct turn *
+find_wake(struct turn *k, const char *session)
+{
+	while (k && (!k->wake || strcmp(k->session, session)))
+		k = TAILQ_NEXT(k, link);
+	return k;
+}
+
+static void
+on_drain_event(void *arg, const char *session, const char *line, size_t n)
+{
+	struct turns *t = arg;
+	struct turn *k = find_wake(TAILQ_FIRST(&t->list), session), *next;
+
+	for (; k; k = next) {
+		next = find_wake(TAILQ_NEXT(k, link), session);
+		on_event(k, line, n);
+	}
+}
+
+/* Of several who asked for it one runs its tools: the first that has any. */
+static struct turn *
+find_asker(struct turns *t, const char *session)
+{
+	struct turn *k = find_wake(TAILQ_FIRST(&t->list), session);
+
+	while (k && !k->hooks.tools)
+		k = find_wake(TAILQ_NEXT(k, link), session);
+	return k;
+}
+
+static void
+on_drain_members(void *arg, const char *session, struct buf *b)
+{
+	struct turn *k = find_asker(arg, session);
+
+	if (k)
+		put_tools(k, b);
+}
+
+static void
+on_drain_tool(void *arg, const char *session, struct jtext call)
+{
+	struct turn *k = find_asker(arg, session);
+
+	if (k)
+		on_tool(k, call);
+}
+
+static void
+on_drained(void *arg, const char *session)
+{
+	struct turns *t = arg;
+	struct turn *k;
+
+	while ((k = find_wake(TAILQ_FIRST(&t->list), session)))
+		turn_finish(k, JTEXT_NONE);
 }
 
 /* ---- ending ---- */
@@ -319,7 +403,7 @@ waiting(struct turns *t)
 	struct turn *k;
 
 	for (k = TAILQ_FIRST(&t->list); k; k = TAILQ_NEXT(k, link)) {
-		if (!job_running(k->job))
+		if (!k->wake && !job_running(k->job))
 			return k;
 	}
 	return NULL;
@@ -334,7 +418,8 @@ turns_stop(struct turns *t)
 	/* From the start each time: whoever is told may end others. */
 	while ((k = waiting(t)))
 		withdraw(k, "the server is ending");
-	pool_interrupt_all(t->pool);
+	drain_stop(t->drain);
+	pool_stop(t->pool);
 }
 
 /* ---- all of them ---- */
@@ -353,12 +438,16 @@ turns_on_idle(struct turns *t, void (*idle)(void *arg), void *arg)
 }
 
 struct turns *
-turns_new(struct db *db, struct pool *pool)
+turns_new(struct db *db, struct pool *pool, struct drain *drain)
 {
 	struct turns *t = xcalloc(1, sizeof *t);
+	const struct drain_hooks hooks = { .members = on_drain_members,
+	    .tool = on_drain_tool, .event = on_drain_event, .done = on_drained, .arg = t };
 
 	t->db = db;
 	t->pool = pool;
+	t->drain = drain;
+	drain_watch(drain, &hooks);
 	TAILQ_INIT(&t->list);
 	return t;
 }

@@ -11,6 +11,7 @@
 
 struct db;
 struct pool;
+struct drain;
 
 /*
  * What takes its time, for whichever surface asked: sessions made, turns run, queues
@@ -48,7 +49,8 @@ struct turn_hooks {
 	bool rest;
 };
 
-struct turns *turns_new(struct db *db, struct pool *pool);
+struct turns *turns_new(struct db *db, struct pool *pool,
+    struct drain *drain);
 void turns_free(struct turns *t);	/* nobody is told; pool_free comes next */
 
 /* session/create, POST /sessions: sheet section 7.1.  NULL and *e: refused, nothing was made. */
@@ -57,7 +59,7 @@ struct turn *turns_create(struct turns *t, struct jtext params,
 /* turn/start, POST /sessions/{id}/messages.  row is the session, not archived. */
 struct turn *turns_start(struct turns *t, struct session *row,
     struct jtext params, const struct turn_hooks *hooks, struct err *e);
-/* Let a session work on its queue; hooks may be NULL. */
+/* Let a session work on its queue; hooks may be NULL.  NULL: not any more, the server ends. */
 struct turn *turns_wake(struct turns *t, const char *session,
     const struct turn_hooks *hooks);
 

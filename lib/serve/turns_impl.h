@@ -19,6 +19,7 @@ struct job_hooks;
 struct turns {
 	struct db *db;
 	struct pool *pool;
+	struct drain *drain;
 	TAILQ_HEAD(turn_list, turn) list;
 	size_t n;
 	bool stopped;
@@ -34,7 +35,7 @@ struct turn {
 	char session[UUID_LEN + 1];	/* "": not made yet */
 	bool create;		/* its session ends if it fails */
 	bool deferred;
-	bool wake;
+	bool wake;		/* of the drain: it has no job of its own */
 	bool run;		/* its job is the run, not the making of its session */
 	bool ran;		/* and came to its end */
 	bool cancelled, abandoned;
