@@ -60,6 +60,11 @@ with_answer() {
 		same "$(got $n tools/register "$bad" | jq -c '[.error.code, (.error.message | startswith("Invalid params: /tools"))]')" '[-32602,true]'
 	done
 	got 30 tools/register | grep -q '"Missing params"'
+	# 1024 at most, in one call or in several.
+	many() { jq -cn --arg p "$1" '{tools: [range(600) | {name: "\($p)\(.)", description: "d", input_schema: {}}]}'; }
+	same "$(got 31 tools/register "$(many p)" | jq -c .result)" '{"registered":600}'
+	same "$(got 32 tools/register "$(many p)" | jq -c .result)" '{"registered":600}'
+	has "$(got 33 tools/register "$(many q)" | jq -c .error)" '{"code":-32602,"message":"Invalid params: /tools: more than 1024 tools or 4 MiB"'
 	end
 	[ "$S" -eq 0 ]
 }

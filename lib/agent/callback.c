@@ -95,20 +95,14 @@ holds(struct jtext array, const char *name)
 }
 
 static void
-put_names(struct buf *b, const struct tool_source *s)
+put_names(const struct agent *a, struct buf *b, const struct tool_source *s)
 {
 	const struct tool_def *defs = NULL;
 	size_t n = s->list(s->arg, &defs);
-	struct buf so_far = BUF_INIT;
 
-	for (size_t i = 0; i < n; i++) {
-		buf_trunc(&so_far, 0);
-		buf_put(&so_far, b->p, b->n);
-		jput_close(&so_far, ']');
-		if (!holds(json_slice(so_far.p, so_far.n), defs[i].name))
+	for (size_t i = 0; i < n; i++)
+		if (!tool_defs_find(&a->own, defs[i].name))
 			jput_cstr(b, defs[i].name);
-	}
-	buf_free(&so_far);
 }
 
 static void
@@ -117,10 +111,11 @@ names(struct agent *a, struct buf *b)
 	const struct tool_source *const *s = a->env.sources;
 
 	jput_open(b, '[');
-	put_names(b, &a->own_source);
+	for (size_t i = 0; i < a->own.n; i++)
+		jput_cstr(b, a->own.v[i].name);
 	for (; s && *s; s++)
 		if (!strcmp((*s)->kind, "callback"))
-			put_names(b, *s);
+			put_names(a, b, *s);
 	jput_close(b, ']');
 }
 

@@ -72,6 +72,17 @@ check_sandbox(const char *s, struct err *e)
 }
 
 static int
+check_tools(struct jtext list, struct err *e)
+{
+	static const char name[] = "external_tools";
+
+	if (!list.p)
+		return 0;
+	return tool_defs_check(list, name, e) < 0 ? -1 :
+	    tool_defs_fit(list, name, e);
+}
+
+static int
 check(const struct session_spec *spec, struct err *e)
 {
 	int64_t ms;
@@ -87,8 +98,7 @@ check(const struct session_spec *spec, struct err *e)
 	    want_kind(spec->hooks_override, '{', "hooks_override",
 	    "an object", e) < 0 ||
 	    want_kind(spec->peer_meta, '{', "peer_meta", "an object", e) < 0 ||
-	    (spec->external_tools.p && tool_defs_check(spec->external_tools,
-	    "external_tools", e) < 0) ||
+	    check_tools(spec->external_tools, e) < 0 ||
 	    check_sandbox(spec->sandbox, e) < 0)
 		return -1;
 	if (spec->call_timeout &&

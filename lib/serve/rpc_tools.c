@@ -14,8 +14,6 @@
  * section 9).  The tools of a run are those of the client that asked for it.
  */
 
-#define TOOLS_MAX 1024		/* of a client */
-
 /* A call that is out, until its answer or the end of its turn. */
 struct ask {
 	TAILQ_ENTRY(ask) link;
@@ -33,9 +31,9 @@ METHOD(rpc_tools_register)
 	struct conn *c = r->c;
 	struct buf both = BUF_INIT, kept = BUF_INIT;
 	struct tool_defs defs;
-	bool too_many;
 
-	if (tool_defs_check(list, "tools", e) < 0)
+	if (tool_defs_check(list, "tools", e) < 0 ||
+	    tool_defs_fit(list, "tools", e) < 0)
 		return err_wrap(e, "Invalid params");
 	jput_open(&both, '[');
 	if (c->tools && json_count(json_text(c->tools)))
@@ -45,13 +43,12 @@ METHOD(rpc_tools_register)
 	jput_close(&both, ']');
 	tool_defs_parse(json_slice(both.p, both.n), &defs);
 	tool_defs_emit(&defs, &kept);
-	too_many = defs.n > TOOLS_MAX;
 	tool_defs_free(&defs);
 	buf_free(&both);
-	if (too_many) {
+	/* Of all calls together, too. */
+	if (tool_defs_fit(json_slice(kept.p, kept.n), "tools", e) < 0) {
 		buf_free(&kept);
-		return err_set(e, E_INVALID_PARAMS, "Invalid params: /tools: "
-		    "more than %d tools", TOOLS_MAX);
+		return err_wrap(e, "Invalid params");
 	}
 	free(c->tools);
 	c->tools = buf_steal(&kept);

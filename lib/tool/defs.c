@@ -6,6 +6,10 @@
 #include "base/util.h"
 #include "tool/defs.h"
 
+/* Of what a client or a session may bring. */
+#define COUNT_MAX 1024
+#define LENGTH_MAX ((size_t)4 << 20)
+
 static int
 check_one(struct jtext def, const char *list, size_t i, struct err *e)
 {
@@ -38,6 +42,15 @@ tool_defs_check(struct jtext list, const char *name, struct err *e)
 		if (check_one(it.value, name, i, e) < 0)
 			return -1;
 	return 0;
+}
+
+int
+tool_defs_fit(struct jtext list, const char *name, struct err *e)
+{
+	if (list.n <= LENGTH_MAX && json_count(list) <= COUNT_MAX)
+		return 0;
+	return err_set(e, E_INVALID_PARAMS, "/%s: more than %d tools or %zu MiB",
+	    name, COUNT_MAX, LENGTH_MAX >> 20);
 }
 
 static void

@@ -19,6 +19,8 @@ struct tool_defs {
 
 /* INVALID_PARAMS says which one is wrong and why; name is the array's, for that. */
 int tool_defs_check(struct jtext list, const char *name, struct err *e);
+/* Is the list of a size that a client may bring? */
+int tool_defs_fit(struct jtext list, const char *name, struct err *e);
 /* A copy of a list that checked; of two tools of one name the last counts, at the place of the first. */
 void tool_defs_parse(struct jtext list, struct tool_defs *d);
 void tool_defs_free(struct tool_defs *d);

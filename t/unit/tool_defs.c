@@ -28,6 +28,22 @@ TEST(what_is_wrong_has_a_place)
 	    "/tools/0: missing field `input_schema`");
 }
 
+TEST(a_list_has_its_size)
+{
+	struct err e = ERR_NONE;
+	struct buf b = BUF_INIT;
+
+	for (int i = 0; i < 1024; i++)
+		buf_puts(&b, i ? ",1" : "[1");
+	buf_putc(&b, ']');
+	OK(tool_defs_fit(json_slice(b.p, b.n), "tools", &e) == 0);
+	buf_trunc(&b, b.n - 1);
+	buf_puts(&b, ",1]");
+	OK(tool_defs_fit(json_slice(b.p, b.n), "tools", &e) < 0);
+	STR_IS(e.text, "/tools: more than 1024 tools or 4 MiB");
+	buf_free(&b);
+}
+
 TEST(of_one_name_the_last_counts_at_the_place_of_the_first)
 {
 	struct tool_defs d;
