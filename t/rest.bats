@@ -378,10 +378,12 @@ said() { req GET "/sessions/$ID/history" | grep -q "$1"; }
 	same "$(req PATCH /config '{"agent":{"max_tokens_per_turn":99}}' | jq .config.agent.max_tokens_per_turn)" 99
 	same "$(req PUT /config '{"agent":{"max_tokens_per_turn":7}}' | jq .config.agent.max_tokens_per_turn)" 7
 	same "$(req PUT /config '{"config":{"agent":{"max_tokens_per_turn":8}},"expected_generation":null}' | jq .config.agent.max_tokens_per_turn)" 8
-	for b in 'PUT []' 'PUT {"config":5}' 'PUT {"config":{},"expected_generation":"x"}' 'PATCH 1'; do
-		req ${b%% *} /config "${b#* }" >/dev/null
+	for b in '[]' '{"config":5}' '{"config":{},"expected_generation":"x"}'; do
+		req PUT /config "$b" >/dev/null
 		same "$b $(status)" "$b 422"
 	done
+	req PATCH /config 1 >/dev/null
+	same "$(status)" 422
 	req PUT /config '{"agent":{"max_tokens_per_turn":"x"}}' >/dev/null
 	same "$(status) $(jq -r .code "$T/body")" '400 BAD_REQUEST'
 	has "$(jq -r .error "$T/body")" 'Invalid config: '

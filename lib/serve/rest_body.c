@@ -101,6 +101,13 @@ rest_fail_bare(struct http_req *r, const struct err *e)
 }
 
 void
+rest_send(struct http_req *r, struct buf *b)
+{
+	http_reply_json(r, 200, buf_str(b), b->n);
+	buf_free(b);
+}
+
+void
 rest_reply(struct http_req *r, int rc, struct buf *b, const struct err *e)
 {
 	if (rc < 0)

@@ -100,7 +100,9 @@ void rest_fail_err(struct http_req *r, const struct err *e);
 /* {"error":..} alone: of external-events, /runtime and /input. */
 void rest_fail_text(struct http_req *r, int status, const char *text);
 void rest_fail_bare(struct http_req *r, const struct err *e);
-/* 200 with this object, which is freed; or *e if rc < 0. */
+/* 200 with this object, which is freed. */
+void rest_send(struct http_req *r, struct buf *b);
+/* The same, or *e if rc < 0. */
 void rest_reply(struct http_req *r, int rc, struct buf *b,
     const struct err *e);
 

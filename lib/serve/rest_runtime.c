@@ -56,7 +56,7 @@ ROUTE(rest_runtime_state)
 	jput_kcstr(&b, "session_id", row.id);
 	jput_kcstr(&b, "state", runtime_state(s->o.db, &row));
 	jput_close(&b, '}');
-	reply(r, 0, &b, NULL);
+	rest_send(r, &b);
 	session_free(&row);
 }
 
@@ -90,7 +90,7 @@ reply_abandoned(struct http_req *r, int rc, int64_t n, const struct err *e)
 	jput_open(&b, '{');
 	jput_ki64(&b, "inputs_abandoned", n);
 	jput_close(&b, '}');
-	reply(r, 0, &b, NULL);
+	rest_send(r, &b);
 }
 
 ROUTE(rest_runtime_retire)

@@ -117,7 +117,7 @@ ROUTE(rest_session_read)
 	jput_ki64(&b, "total_tokens", row.usage.input + row.usage.output);
 	sessions_put_labels(&row, &b);
 	jput_close(&b, '}');
-	rest_reply(r, 0, &b, NULL);
+	rest_send(r, &b);
 	session_free(&row);
 }
 
@@ -154,7 +154,7 @@ done(struct http_req *r, const char *what, const char *id)
 	jput_kbool(&b, what, true);
 	jput_kcstr(&b, "session_id", id);
 	jput_close(&b, '}');
-	rest_reply(r, 0, &b, NULL);
+	rest_send(r, &b);
 }
 
 ROUTE(rest_session_delete)
@@ -208,7 +208,7 @@ stage_context(struct rest *s, struct http_req *r, const char *id)
 		jput_kcstr(&b, "session_id", id);
 		jput_kcstr(&b, "status", duplicate ? "duplicate" : "staged");
 		jput_close(&b, '}');
-		rest_reply(r, 0, &b, NULL);
+		rest_send(r, &b);
 	} else if (key && e.code == E_INVALID_PARAMS) {
 		rest_fail(r, 409, "CONFLICT", "system-context idempotency "
 		    "conflict for key '%s'", key);

@@ -104,7 +104,7 @@ ROUTE(rest_request_cancel)
 	jput_kbool(&b, "cancelled", true);
 	jput_kcstr(&b, "request_id", id);
 	jput_close(&b, '}');
-	rest_reply(r, 0, &b, NULL);
+	rest_send(r, &b);
 	if (turns_submitted(k->turn)) {
 		turns_interrupt(s->o.turns, k->session);
 	} else {
