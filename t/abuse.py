@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""abuse.py rpc ADDR CASE: say what no client should, over a socket, and see that each
-request gets its one answer and that the next good request works.  ADDR is HOST:PORT or
-the path of a Unix socket.  Exits 1 with words about it when something is wrong."""
+"""abuse.py rpc|http ADDR CASE: say what no client should, over a socket, and see that
+each request gets its one answer and that the next good request works.  ADDR is HOST:PORT
+or the path of a Unix socket.  Exits 1 with words about it when something is wrong."""
 import json
 import random
 import socket
 import sys
+import time
 
 DEADLINE = 20       # seconds for any answer
 LINE_LIMIT = 32 << 20
@@ -235,6 +236,195 @@ def rpc_random(addr):
         before = c.good(out)
         claim(len(before) <= 50, "more answers than requests")
     print("10000 lines")
+
+
+# ---- HTTP ----
+
+# What a request that is wrong in itself may get; or the connection is closed.
+REFUSED = {400, 404, 405, 408, 411, 413, 414, 415, 417, 422, 431, 501, 505}
+HEAD = b"Host: localhost\r\n"
+JSON = HEAD + b"Content-Type: application/json\r\n"
+
+
+def exchange(addr, *parts):
+    """Send, end our side, read to the end: the statuses of all answers."""
+    s = connect(addr)
+    got = b""
+    try:
+        for p in parts:
+            s.sendall(p)
+        s.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass    # it would not hear more
+    try:
+        while more := s.recv(1 << 16):
+            got += more
+    except ConnectionResetError:
+        pass
+    except socket.timeout:
+        claim(False, "no end within %d s:" % DEADLINE, b"".join(parts)[:200], "got", got[:200])
+    s.close()
+    return statuses(got)
+
+
+def statuses(got):
+    """By each answer's own length: what is in a body is no answer."""
+    found = []
+    while got:
+        head, sep, got = got.partition(b"\r\n\r\n")
+        claim(sep and head.startswith(b"HTTP/1.1 "), "no answer:", head[:200])
+        found.append(int(head[9:12]))
+        size = [int(h.split(b":")[1]) for h in head.lower().split(b"\r\n") if h.startswith(b"content-length:")]
+        claim(len(size) == 1 or found[-1] == 100, "an answer without a length:", head[:300])
+        got = got[size[0]:] if size else got
+    return found
+
+
+def http_good(addr, after):
+    found = exchange(addr, b"GET /health HTTP/1.1\r\n" + HEAD + b"\r\n")
+    claim(found == [200], "after", after[:200], "a good request got", found)
+
+
+def refuse_all(addr, cases, also=()):
+    for raw in cases:
+        found = exchange(addr, raw)
+        claim(len(found) <= 1 and not set(found) - REFUSED - set(also), raw[:300], "got", found)
+        http_good(addr, raw)
+    print(len(cases), "requests")
+
+
+def http_lines(addr):
+    lines = [
+        b"", b"\r\n" * 1000, b"\n\n\n", b"\x00" * 100, b"\xff" * 100, b"GET\r\n\r\n", b"GET /health\r\n\r\n", b"GET  /health HTTP/1.1\r\n\r\n",
+        b"GET /health HTTP/1.1 \r\n\r\n", b"GET /health HTTP/9.9\r\n" + HEAD + b"\r\n", b"GET /health HTTP/2.0\r\n" + HEAD + b"\r\n",
+        b"GET /health XTTP/1.1\r\n\r\n", b"GET /health http/1.1\r\n" + HEAD + b"\r\n", b"GET\t/health\tHTTP/1.1\r\n" + HEAD + b"\r\n", b"G\x00T /health HTTP/1.1\r\n" + HEAD + b"\r\n",
+        b"GET health HTTP/1.1\r\n" + HEAD + b"\r\n", b"CONNECT localhost:80 HTTP/1.1\r\n" + HEAD + b"\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"get /health HTTP/1.1\r\n" + HEAD + b"\r\n", b"X" * 10000 + b" / HTTP/1.1\r\n" + HEAD + b"\r\n", b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n",
+        b"GET /health HTTP/1.1\r\n\r\n", b"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", b"GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: \r\n\r\n", b"GET /health HTTP/1.1\r\nHost: local\x00host\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 200, b'{"jsonrpc":"2.0","id":1,"method":"initialize"}\n',
+    ]
+    refuse_all(addr, lines, also=(403, 421))
+
+
+def http_headers(addr):
+    def get(h):
+        return b"GET /sessions/x HTTP/1.1\r\n" + HEAD + h + b"\r\n"
+    refuse_all(addr, [get(h) for h in (
+        b"X : y\r\n", b" X: y\r\n", b"X: a\r\n folded\r\n", b"NoColon\r\n", b": empty\r\n", b"X\x00: y\r\n", b"X: y\x00z\r\n", b"X: a\rb\r\n", b"X\xff: y\r\n",
+        b"X: " + b"y" * 200000 + b"\r\n", b"X" * 200000 + b": y\r\n", b"X: y\r\n" * 20000, b"Content-Length: \r\n", b"Expect: nonsense\r\n",
+        b"Transfer-Encoding: gzip\r\n", b"Upgrade: websocket\r\nConnection: Upgrade\r\n", b"Range: bytes=0-0\r\n", b"Connection: close, , ,\r\n")], also=(403,))
+
+
+def http_smuggling(addr):
+    """One request as one reads it, two as another does: one answer, and no second."""
+    inner = b"GET /health HTTP/1.1\r\n" + HEAD + b"\r\n"
+
+    def post(h, body):
+        return b"POST /sessions HTTP/1.1\r\n" + JSON + h + b"\r\n" + body
+    refuse_all(addr, [post(h, b) for h, b in (
+        (b"Content-Length: 5\r\nContent-Length: 6\r\n", b"hello" + inner), (b"Content-Length: 5, 5\r\n", b"hello" + inner), (b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n" + inner),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", b"0\r\n\r\n" + inner), (b"Transfer-Encoding: chunked, identity\r\n", b"0\r\n\r\n" + inner),
+        (b"Transfer-Encoding: xchunked\r\n", b"0\r\n\r\n" + inner), (b"Transfer-Encoding : chunked\r\n", b"0\r\n\r\n" + inner), (b"Transfer-Encoding:\x0bchunked\r\n", b"0\r\n\r\n" + inner),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", b"0\r\n\r\n" + inner), (b"Transfer-Encoding: identity\r\n", inner),
+        (b"Content-Length: +5\r\n", b"hello" + inner), (b"Content-Length: -1\r\n", inner), (b"Content-Length: 0x5\r\n", b"hello" + inner), (b"Content-Length: 5 5\r\n", b"hello" + inner),
+        (b"Content-Length: 18446744073709551617\r\n", inner), (b"Content-Length: 99999999999999999999999999\r\n", inner), (b"Content-Length: 1e1\r\n", inner), (b"Content-Length: 5\x00\r\n", b"hello" + inner),
+        (b"Content_Length: 5\r\nX: y\n\n", b"hello"), (b"\nContent-Length: 5\r\n", b"hello" + inner))])
+
+
+def http_chunks(addr):
+    def post(body):
+        return b"POST /sessions HTTP/1.1\r\n" + JSON + b"Transfer-Encoding: chunked\r\n\r\n" + body
+    refuse_all(addr, [post(b) for b in (
+        b"", b"\r\n", b"x\r\n", b"-1\r\n\r\n", b"+1\r\na\r\n0\r\n\r\n", b"0x1\r\na\r\n0\r\n\r\n", b" 1\r\na\r\n0\r\n\r\n", b"1 \r\na\r\n0\r\n\r\n", b"1\r\nab\r\n0\r\n\r\n", b"1\r\na0\r\n\r\n",
+        b"1\na\n0\n\n", b"ffffffff\r\n", b"7fffffffffffffff\r\na", b"ffffffffffffffff\r\na", b"10000000000000001\r\na", b"f" * 100 + b"\r\n", b"0" * 100000 + b"1\r\na\r\n0\r\n\r\n",
+        b"1;" + b"x" * 100000 + b"\r\na\r\n0\r\n\r\n", b"1;a=\x00\r\na\r\n0\r\n\r\n", b"2\r\n{}\r\n0\r\n" + b"T: x\r\n" * 20000 + b"\r\n", b"2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n",
+        b"2\r\n{}\r\n0\r\nno trailer\r\n\r\n", b"2\r\n{}\r\n0\r\n", b"2\r\n{}\r\n", b"2\r\n{", b"1\r\n{\r\n" * 3000000 + b"0\r\n\r\n")])
+    # One that never ends is refused at the limit, and hung up on.
+    s = connect(addr)
+    s.sendall(post(b""))
+    end = time.time() + DEADLINE
+    try:
+        while time.time() < end:
+            s.sendall(b"10000\r\n" + b" " * 65536 + b"\r\n")
+    except OSError:
+        pass
+    claim(time.time() < end, "a body without an end is read for ever")
+    s.close()
+    http_good(addr, b"endless chunks")
+
+
+def http_truncated(addr):
+    body = b'{"prompt":"hi","initial_turn":"deferred"}'
+    whole = b"POST /sessions HTTP/1.1\r\n" + JSON + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    for n in range(len(whole)):
+        s = connect(addr)
+        s.sendall(whole[:n])
+        if n % 2:
+            s.shutdown(socket.SHUT_WR)
+            claim(200 not in statuses(b"".join(iter(lambda: s.recv(65536), b""))), n, "bytes of a request were taken for it")
+        s.close()
+    s = connect(addr)
+    for b in whole.replace(b"\r\n", b"\r\nConnection: close\r\n", 1):
+        s.sendall(bytes([b]))
+    claim(statuses(b"".join(iter(lambda: s.recv(65536), b""))) == [200], "byte by byte")
+    http_good(addr, b"truncated")
+    print(len(whole), "connections")
+
+
+def http_paths(addr):
+    none = b"00000000-0000-7000-8000-000000000000"
+    paths = [b"//", b"/..", b"/../../etc/passwd", b"/sessions/..%2f..%2fetc", b"/sessions/%", b"/sessions/%0", b"/sessions/%zz", b"/sessions/%00", b"/sessions/" + none + b"%00",
+             b"/sessions/%ff%fe", b"/sessions/%c0%ae", b"/sessions/%ed%a0%80", b"/sessions/\xff", b"/sessions/\xc3\xa9", b"/sessions/a\x00b", b"/sessions/a\x01b", b"/sessions/" + none + b"/nope",
+             b"/sessions/" + b"%41" * 20000, b"/sessions/" + b"a/" * 20000, b"/" + b"/" * 50000, b"/sessions/" + none + b"?after=%00", b"/sessions/" + none + b"/events?after=99999999999999999999",
+             b"/sessions?limit=%ff", b"/sessions?limit=-1", b"/sessions?limit=99999999999999999999", b"/sessions?offset=x", b"/sessions?label=%00", b"/sessions?label=%zz%",
+             b"/sessions?limit=%31%00", b"/blobs/..%2f..", b"/blobs/%00", b"/blobs/sha256:" + b"0" * 70000, b"/sessions/" + none + b"/history?limit=%2d1", b"*", b"http://[::1", b"http://evil.example/sessions/" + none]
+    refuse_all(addr, [b"GET " + p + b" HTTP/1.1\r\n" + HEAD + b"\r\n" for p in paths], also=(403, 421))
+    # What may be answered, but must be survived.
+    for q in (b"?" + b"a=b&" * 10000, b"?limit=1&limit=2", b"?&&&&==", b"?%3d%26=1", b"?limit=1#x", b"?\xff=\xfe", b"?" + b"%00=%00&" * 100):
+        found = exchange(addr, b"GET /sessions" + q + b" HTTP/1.1\r\n" + HEAD + b"\r\n")
+        claim(len(found) <= 1 and not set(found) - REFUSED - {200}, q[:100], found)
+        http_good(addr, q)
+
+
+def http_bodies(addr):
+    def post(path, body):
+        return b"POST " + path + b" HTTP/1.1\r\n" + JSON + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    bodies = [b"{", b"\x00", b'{"prompt":"\xff"}', b'{"prompt":"\x00"}', b"[" * 100000, b'{"a":' * 100000, b'{"prompt":' + b"[" * 5000 + b"]" * 5000 + b"}", b"null", b"7", b'""',
+              b'{"prompt":"x"}x', b'{"prompt":"x","prompt":"y"}', b'{"prompt":1e999}', b" " * 1000000, b"x" * (3 << 20), b'{"prompt":"' + b"x" * (9 << 20) + b'"}']
+    refuse_all(addr, [post(p, b) for p in (b"/sessions", b"/sessions/00000000-0000-7000-8000-000000000000/messages") for b in bodies])
+
+
+def http_pipelined(addr):
+    get = b"GET /health HTTP/1.1\r\n" + HEAD + b"\r\n"
+    claim(exchange(addr, get * 200) == [200] * 200, "200 pipelined requests")
+    for junk in (b"garbage\r\n\r\n", b"\x00\x01", b"GET /he", b"POST /sessions HTTP/1.1\r\n" + JSON + b"Content-Length: 100\r\n\r\n{}", b"\xff" * 100000):
+        found = exchange(addr, get * 3 + junk)
+        claim(found[:3] == [200] * 3 and len(found) <= 4 and not set(found[3:]) - REFUSED, junk[:50], found)
+        http_good(addr, junk)
+    # What comes behind an answer that closes is no request.
+    found = exchange(addr, get.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + get * 5)
+    claim(found == [200], "behind close:", found)
+
+
+def http_random(addr):
+    rnd = random.Random(7)
+    body = b'{"prompt":"hi","initial_turn":"deferred"}'
+    seeds = [b"GET /sessions?limit=1 HTTP/1.1\r\n" + HEAD + b"\r\n", b"POST /sessions HTTP/1.1\r\n" + JSON + b"Content-Length: %d\r\n\r\n%s" % (len(body), body),
+             b"POST /sessions HTTP/1.1\r\n" + JSON + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)]
+    for _ in range(1500):
+        raw = bytearray(rnd.choice(seeds))
+        for _ in range(rnd.randint(1, 5)):
+            at = rnd.randrange(len(raw))
+            if rnd.random() < 0.5:
+                raw[at] = rnd.randrange(256)
+            elif rnd.random() < 0.5:
+                raw[at:at] = rnd.choice([b"\r\n", b"\n", b"\x00", b" ", b":", b"%", b"\xff", b"0", b"f", b"Content-Length: 3\r\n"])
+            else:
+                del raw[at:at + rnd.randint(1, 9)]
+        exchange(addr, bytes(raw))
+    http_good(addr, b"random")
+    print("1500 requests")
 
 
 CASES = {name: f for name, f in globals().items() if name.startswith(("rpc_", "http_"))}
