@@ -4,7 +4,7 @@ load helper
 	run "$BATS_TEST_DIRNAME/../examples/run-all"
 	echo "$output"
 	[ "$status" -eq 0 ]
-	[ "$(grep -c '^ok ' <<<"$output")" -ge 9 ]
+	[ "$(grep -c '^ok ' <<<"$output")" -ge 12 ]
 }
 
 @test "the tour shows a streamed answer, two tools, a turn that remembers, and the sessions" {
