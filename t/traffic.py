@@ -191,11 +191,11 @@ def answer(asked, status, headers, text):
         return
     if kind not in told["content"]:
         sys.exit("openapi.json has no %s for %d of %s" % (kind, status, asked))
-    where = REST + "#" + at + "/content/" + kind.replace("/", "~1") + "/schema"
+    where = REST + "#" + at + "/content/" + kind.replace("/", "~1")
     if kind == "text/event-stream":
         events(where, text)
     elif kind == "application/json":
-        say(where, json.loads(text))
+        say(where + "/schema", json.loads(text))
         if asked[1] in REST_BODIES:
             by_contract(REST_BODIES[asked[1]], json.loads(text))
 
