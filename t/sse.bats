@@ -156,3 +156,58 @@ made() { ID=$(rkat run --json "${1:-hi}" | jq -r .session_id); }
 	same "$(lines "$T/a")" "$(lines "$T/b")"
 	same "$(tail -n 3 "$T/a")" "$(printf 'event: done\ndata: {}\n\n')"
 }
+
+# limit LINE...: the server's limits, in $T/limits.
+limit() { printf '%s\n' "$@" >"$T/limits"; }
+
+@test "sse: a reader that takes nothing is cut off alone, with a name; runs and the others go on" {
+	sim_script '{"match":{"user":"big"},"reply":{"repeat":{"text":"0123456789abcdef","times":100000},"chunk":4096,"chunk_delay_ms":0}}' '{"reply":{"text":"fine"}}'
+	made big
+	rkat resume "$ID" big >/dev/null 2>&1
+	rkat resume "$ID" big >/dev/null 2>&1	# 15 MB: more than sockets hold
+	limit 'stall_seconds = 1'
+	rest --limits "$T/limits"
+	mkfifo "$T/pipe"
+	curl -sSN "$URL/sessions/$ID/events?after=0" >"$T/pipe" 2>&1 3>&- &
+	READERS+=($!)
+	exec 8<"$T/pipe"
+	read -r l <&8
+	same "$l" "event: session_loaded"
+	watch "$T/a"
+	rkat resume "$ID" small >/dev/null
+	wait_for ends "$T/a" 1
+	dropped() { curl -sS "$URL/metrics" | grep -q 'cut_off_total 1$'; }
+	wait_for dropped
+	# It wakes up: what was on its way, then the word for it; the rest it can ask for.
+	cat <&8 >"$T/b"
+	exec 8<&-
+	same "$(tail -n 3 "$T/b" | cut -c1-200)" "$(printf 'event: stream_truncated\ndata: {"type":"stream_truncated","reason":"channel full"}\n\n')"
+	watch "$T/c" "?after=$(ids "$T/b" | tail -n 1)"
+	wait_for grep -q '"result":"fine"' "$T/c"
+	same "$({ lines "$T/b"; lines "$T/c"; } | md5sum)" "$(log | md5sum)"
+	same "$(lines "$T/a")" "$(log | tail -n "$(lines "$T/a" | wc -l)")"
+}
+
+@test "sse: a quiet stream says that it is there, one that is not quiet does not" {
+	sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghijklmnopqrst","chunk":1,"chunk_delay_ms":100}}' '{"reply":{"text":"fine"}}'
+	made
+	limit 'keep_alive_seconds = 1'
+	rest --limits "$T/limits"
+	watch "$T/a"
+	rkat resume "$ID" slow >/dev/null
+	wait_for ends "$T/a" 1
+	same "$(grep -c '^: keep-alive$' "$T/a")" 0
+	wait_for grep -q '^: keep-alive$' "$T/a"
+	same "$(tail -n 2 "$T/a")" "$(printf ': keep-alive\n\n')"
+}
+
+@test "sse: an event that is longer than the limit of buffered bytes gets through" {
+	sim_script '{"reply":{"repeat":{"text":"0123456789abcdef","times":4000},"chunk":64000,"chunk_delay_ms":0}}'
+	made
+	limit 'buffered_bytes = 4096'
+	rest --limits "$T/limits"
+	watch "$T/a" '?after=0'
+	wait_for ends "$T/a" 1
+	[ "$(wc -L <"$T/a")" -gt 60000 ]
+	same "$(lines "$T/a")" "$(log)"
+}

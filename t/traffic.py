@@ -166,7 +166,7 @@ def events(where, text):
         if b"data" not in fields:
             continue  # a comment
         name, data = fields[b"event"].decode(), json.loads(fields[b"data"])
-        framing = name in ("session_loaded", "done")
+        framing = b"id" not in fields
         say(where.removesuffix("/schema") + "/x-events/" + (name if framing else "*"), data)
         if not framing:
             by_contract("events.json!AgentEvent", data["payload"])
