@@ -518,3 +518,34 @@ streamed() { jq -c --arg s "$1" 'select(.method == "session/stream_event" and .p
 	same "$(streamed "$X" | jq .seq)" "$(rkat-session events "$ID" | sed '1,/"type":"run_completed"/d' | jq .seq)"
 	exec 8<&-
 }
+
+@test "rpc: a client that takes nothing loses its streams alone, with a name; others get all" {
+	sim_script '{"match":{"user":"big"},"reply":{"repeat":{"text":"0123456789abcdef","times":60000},"chunk":4096,"chunk_delay_ms":0}}' '{"reply":{"text":"fine"}}'
+	ID=$(rkat run --json big | jq -r .session_id)
+	echo 'stall_seconds = 1' >"$T/limits"
+	rkat-rpc --unix "$T/sock" --limits "$T/limits" 2>"$T/err" 3>&- &
+	R=$!
+	wait_for test -S "$T/sock"
+	python3 - "$T/sock" "$ID" >"$T/out" <<-'END'
+		import json, socket, sys, time
+		def client():
+		    s = socket.socket(socket.AF_UNIX)
+		    s.connect(sys.argv[1])
+		    s.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "session/stream_open",
+		        "params": {"session_id": sys.argv[2], "after_seq": 0}}).encode() + b"\n")
+		    return s.makefile()
+		def until(f, *words):
+		    kept = []
+		    while not any(w in (kept or [""])[-1] for w in words):
+		        kept.append(f.readline())
+		    return kept
+		stalled, live = client(), client()
+		seen = until(live, '"run_completed"')
+		time.sleep(2.5)	# takes nothing for longer than the limit
+		got = until(stalled, "session/stream_end", '"run_completed"')
+		print(json.dumps([json.loads(l)["params"]["event"]["seq"] for l in seen[1:]] == list(range(1, len(seen)))))
+		print(json.dumps(json.loads(got[-1])["params"]["error"]["code"]))
+		print(json.dumps(len(got) < len(seen)))
+	END
+	same "$(tr '\n' ' ' <"$T/out")" 'true "stream_queue_overflow" true '
+}
