@@ -12,6 +12,8 @@ serve() {
 	P=$(sed -n 's|.*listening on http://127.0.0.1:||p' "$T/err")
 	U=http://127.0.0.1:$P
 }
+# Unrecorded: what is no HTTP cannot be matched with its answers.
+local_setup() { PATH=${PATH#*/spied:}; }
 local_teardown() { { kill "$R"; wait "$R"; } 2>/dev/null || :; }
 raw() { python3 "$BATS_TEST_DIRNAME/http_raw.py" raw "$P" "$@"; }
 stop() { S=0; kill -"${1:-TERM}" "$R"; wait "$R" || S=$?; }
@@ -98,6 +100,70 @@ metric_is() { same "$(metric "$1")" "$2" 2>/dev/null; }
 	refused 431 "GET /health HTTP/1.1\\r\\nHost: localhost\\r\\nX: $(head -c 70000 /dev/zero | tr '\0' x)"
 	refused 414 "GET /$(head -c 9000 /dev/zero | tr '\0' x) HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n"
 	refused 431 "GET / HTTP/1.1\\r\\nHost: localhost\\r\\n$(seq 200 | sed 's/.*/X&: 1\\r\\n/' | tr -d '\n')\\r\\n"
+}
+
+# patch BODY [HEADER...]: a PATCH of the config, with its body in whatever shape
+patch() {
+	local body=$1
+	shift
+	raw "PATCH /config HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n$(printf '%s\\r\\n' "$@")\\r\\n$body"
+}
+
+@test "http: bodies by length and in chunks; malformed ones, wrong types, too large ones" {
+	printf 'body_bytes = 2000\n' >"$T/limits"
+	serve --limits "$T/limits"
+	json='Content-Type: application/json'
+	chunked='Transfer-Encoding: chunked'
+	same "$(patch '{}' "$json" 'Content-Length: 2' | statuses)" "200 "
+	same "$(patch '1;a=b\r\n{\r\n001\r\n}\r\n0\r\nTrailer: x\r\n\r\n' "$json" "$chunked" | statuses)" "200 "
+	run patch '{"a":' 'Content-Type: application/merge-patch+json; charset=utf-8' 'Content-Length: 5'
+	same "$(statuses <<<"$output")" "400 "
+	has "$output" "content-type: text/plain"
+	has "$output" "Failed to parse the request body as JSON: "
+	same "$(patch '' "$json" 'Content-Length: 0' | statuses)" "400 "
+	run patch '{}' 'Content-Type: text/plain' 'Content-Length: 2'
+	same "$(statuses <<<"$output")$(tail -n 1 <<<"$output")" '415 Expected request with `Content-Type: application/json`'
+	run patch '' "$json" 'Content-Length: 2001'
+	same "$(statuses <<<"$output")$(tail -n 1 <<<"$output")" "413 Failed to buffer the request body: length limit exceeded"
+	run patch "7d1\\r\\n" "$json" "$chunked"
+	same "$(statuses <<<"$output")$(tail -n 1 <<<"$output")" "413 Failed to buffer the request body: length limit exceeded"
+	for body in 'x\r\n' '\r\n' '2\n{}\n0\n\n' '2\r\n{}X' 'fffffffffffffffff\r\n' '-1\r\n' '2\r\n{}\r\n0\r\nX\x00\r\n\r\n'; do
+		run patch "$body" "$json" "$chunked"
+		same "$(statuses <<<"$output")$(tail -n 1 <<<"$output")" "400 malformed chunk"
+	done
+	same "$(curl -s "$U/health")" ok
+}
+
+@test "http: 100-continue is said when the body is wanted, not when it is not" {
+	serve
+	run raw 'PATCH /config HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n' '!get' '{}'
+	same "$(statuses <<<"$output")" "100 200 "
+	run raw 'PATCH /config HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n' '!get'
+	same "$(statuses <<<"$output")" "415 "
+	has "$output" "connection: close"
+}
+
+@test "http: requests and streams over their limits get 503, the others go on" {
+	sim_script '{"match":{"user":"slow"},"reply":{"text":"ab","chunk":1,"chunk_delay_ms":60000}}' '{"reply":{"text":"fine"}}'
+	printf 'in_flight = 1\nsubscribers = 1\n' >"$T/limits"
+	serve --limits "$T/limits"
+	json='Content-Type: application/json'
+	ID=$(curl -s -d '{"prompt":"hi"}' -H "$json" "$U/sessions" | jq -r .session_id)
+	curl -s -d '{"prompt":"slow"}' -H "$json" "$U/sessions" >"$T/slow" 3>&- &
+	wait_for grep -q slow "$T/sim.log"
+	run curl -si "$U/sessions"
+	has "$output" "503 Service Unavailable"
+	has "$output" '"code":"SERVICE_UNAVAILABLE"'
+	has "$output" "retry-after: 1"
+	same "$(curl -s "$U/health")" ok
+	kill $!
+	wait_for curl -sf "$U/sessions"
+	curl -sN "$U/sessions/$ID/events" >"$T/sse" 3>&- &
+	wait_for test -s "$T/sse"
+	run curl -si "$U/sessions/$ID/events"
+	has "$output" "503 Service Unavailable"
+	kill $!
+	wait_for metric_is http_subscribers 0
 }
 
 @test "http: who is slow with a request is told, who says nothing is closed" {
