@@ -118,7 +118,7 @@ callbacks_answer(struct callbacks *c, const char *id, struct jtext content,
 	struct tool_result r = { .is_error = is_error };
 	struct wait *w;
 
-	TAILQ_FOREACH(w, &c->waits, link) {
+	for (w = TAILQ_FIRST(&c->waits); w; w = TAILQ_NEXT(w, link)) {
 		if (!strcmp(w->id, id))
 			break;
 	}
