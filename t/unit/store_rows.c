@@ -2,6 +2,7 @@
 
 #include "store/inputs.h"
 #include "store/runs.h"
+#include "store/sql.h"
 #include "test.h"
 #include "store.h"
 
@@ -285,6 +286,115 @@ TEST(inputs_move_on_with_their_run)
 	OK(inputs_load(p.db, b.id, &c, NULL) == 0);
 	STR_IS(c.state, "queued");
 	input_free(&c);
+	place_close(&p);
+}
+
+TEST(an_id_is_taken_once_and_a_newer_input_takes_the_place_of_one_with_its_key)
+{
+	struct input a, b, c;
+	struct session other = { .id = "" };
+	struct err e = ERR_NONE;
+	struct place p;
+	bool seen;
+
+	place_open(&p);
+	a = prompt(&p, "steer", NULL);
+	a.merge = "k";
+	strcpy(a.id, "01936f8a-7b2c-7000-8000-000000000001");
+	b = a;
+	OK(inputs_admit(p.db, &a, &seen, NULL) == 0 && !seen);
+	OK(inputs_admit(p.db, &b, &seen, NULL) == 0 && seen && b.seq == a.seq);
+	OK(session_create(p.db, &other, NULL) == 0);
+	b.session = other.id;
+	OK(inputs_admit(p.db, &b, &seen, &e) < 0);
+	OK(e.code == E_INVALID_PARAMS);
+	b = prompt(&p, "steer", NULL);
+	b.merge = "k";
+	OK(inputs_admit(p.db, &b, &seen, NULL) == 0 && !seen);
+	OK(inputs_load(p.db, a.id, &c, NULL) == 0);
+	STR_IS(c.state, "coalesced");
+	OK(strstr(c.outcome, b.id) != NULL);
+	input_free(&c);
+	session_free(&other);
+	place_close(&p);
+}
+
+TEST(a_retired_session_takes_no_input_until_it_is_reset)
+{
+	struct input a, b, c;
+	struct err e = ERR_NONE;
+	struct place p;
+	int64_t n, head;
+	bool seen;
+
+	place_open(&p);
+	a = prompt(&p, "queue", NULL);
+	OK(inputs_admit(p.db, &a, &seen, NULL) == 0);
+	OK(inputs_due(p.db, p.s.id, &head, NULL) == 0);
+	OK(inputs_retire(p.db, p.s.id, &n, NULL) == 0 && n == 1);
+	OK(inputs_due(p.db, p.s.id, &head, NULL) == 1 && head == a.seq);
+	b = prompt(&p, "queue", NULL);
+	OK(inputs_admit(p.db, &b, &seen, &e) < 0);
+	OK(e.code == E_SESSION_RETIRED);
+	OK(inputs_reset(p.db, p.s.id, &n, NULL) == 0 && n == 1);
+	OK(inputs_load(p.db, a.id, &c, NULL) == 0);
+	STR_IS(c.outcome, "{\"outcome_type\":\"abandoned\",\"reason\":\"reset\"}");
+	input_free(&c);
+	b = prompt(&p, "queue", NULL);
+	OK(inputs_admit(p.db, &b, &seen, NULL) == 0);
+	place_close(&p);
+}
+
+/* What a realm of schema 2 looked like. */
+static int
+step_back(struct place *p)
+{
+	const char *const old[] = { db_migrations[0], db_migrations[1],
+	    "INSERT INTO sessions(id, created_ms, updated_ms)"
+	    " VALUES('s', 1, 1);"
+	    "INSERT INTO inputs(id, session, kind, source, mode, body, idem,"
+	    "  created_ms) VALUES('e', 's', 'external_event', 'ci', 'queue',"
+	    "  '{}', 'k', 5), ('p', 's', 'prompt', 'operator', 'queue', '1',"
+	    "  NULL, 6);"
+	    "PRAGMA user_version = 2" };
+	char *path = realm_file(&p->r, ".", "realm", ".sqlite3");
+	sqlite3 *h = NULL;
+	int rc;
+
+	db_close(p->db);
+	p->db = NULL;
+	rc = unlink(path);
+	for (size_t i = 0; i < 2; i++) {	/* -wal and -shm */
+		char *side = realm_file(&p->r, ".", "realm", i ?
+		    ".sqlite3-shm" : ".sqlite3-wal");
+
+		unlink(side);
+		free(side);
+	}
+	if (rc == 0)
+		rc = sqlite3_open(path, &h);
+	for (size_t i = 0; rc == SQLITE_OK && i < COUNT(old); i++)
+		rc = sqlite3_exec(h, old[i], NULL, NULL, NULL);
+	sqlite3_close(h);
+	free(path);
+	return rc;
+}
+
+TEST(inputs_of_an_older_schema_stay_as_they_were)
+{
+	struct input *list = NULL;
+	struct place p;
+	size_t n = 0;
+
+	place_open(&p);
+	OK(step_back(&p) == 0);
+	OK((p.db = db_open(&p.r, NULL)) != NULL);
+	OK(inputs_queued(p.db, "s", NULL, &list, &n, NULL) == 0 && n == 2);
+	STR_IS(list[0].id, "e");
+	STR_IS(list[0].idem, "k");
+	OK(list[0].wake && !list[1].wake && list[1].updated_ms == 6);
+	inputs_free(list, n);
+	OK(db_check(p.db, NULL) == 0);
 	place_close(&p);
 }
 
