@@ -8,9 +8,9 @@ CC     ?= cc
 CFLAGS ?= -O2 -g
 
 PKG_CONFIG ?= pkg-config
-PKGS    = libcurl sqlite3 libsodium libevent libseccomp oniguruma
+PKGS    = libcurl sqlite3 libsodium libevent libseccomp oniguruma libcbor
 DEBS    = make gcc libc6-dev pkg-config libcurl4-openssl-dev libjq-dev \
-	  libsqlite3-dev libsodium-dev libevent-dev libseccomp-dev libonig-dev \
+	  libsqlite3-dev libsodium-dev libevent-dev libseccomp-dev libonig-dev libcbor-dev \
 	  jq sqlite3 curl bats procps
 TEST_DEBS = python3 strace util-linux bsdextrautils
 CHECK_DEBS = clang clang-tidy cppcheck shellcheck mandoc libclang-rt-14-dev valgrind
@@ -30,6 +30,7 @@ L_CURL   = $(shell $(PKG_CONFIG) --libs libcurl)
 L_EVENT  = $(shell $(PKG_CONFIG) --libs libevent)
 L_SECCOMP = $(shell $(PKG_CONFIG) --libs libseccomp)
 L_ONIG   = $(shell $(PKG_CONFIG) --libs oniguruma)
+L_CBOR   = $(shell $(PKG_CONFIG) --libs libcbor)
 
 LIB_C   := $(sort $(wildcard lib/*/*.c))
 LIB_O   := $(LIB_C:%.c=$(B)/%.o)
@@ -76,7 +77,7 @@ $(B)/librkat.a: $(LIB_O)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-LIBS_ALL = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_SECCOMP) $(L_ONIG) $(L_CURL) -lm
+LIBS_ALL = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_SECCOMP) $(L_ONIG) $(L_CURL) $(L_CBOR) -lm
 $(B)/bin/rkat: LIBS =
 $(B)/bin/rkat-session: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_ONIG) -lm
 $(B)/bin/rkat-config: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) -lm
