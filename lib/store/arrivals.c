@@ -1,0 +1,233 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jput.h"
+#include "base/json.h"
+#include "store/arrivals.h"
+#include "store/inputs.h"
+#include "store/outbox.h"
+#include "store/sql.h"
+
+#define QUEUE_MAX 1024		/* inputs that wait in a session (comms sheet section 12) */
+#define SENDER_MAX 256		/* of them from one sender */
+
+void
+arrival_free(struct arrival *a)
+{
+	free(a->id);
+	free(a->session);
+	free(a->from);
+	free(a->from_key);
+	free(a->channel);
+	free(a->json);
+	free(a->input);
+	memset(a, 0, sizeof *a);
+}
+
+/* ---- hops ---- */
+
+int
+hop_put(struct db *db, const char *id, const char *what,
+    const char *detail, struct err *e)
+{
+	return db_run(db, e, "INSERT INTO hops(id, at_ms, what, detail)"
+	    " VALUES(?1, ?2, ?3, ?4)", "siss", id, time_ms(), what,
+	    detail) < 0 ? -1 : 0;
+}
+
+int
+hops(struct db *db, const char *id,
+    int (*cb)(void *arg, int64_t at_ms, const char *what, const char *detail),
+    void *arg, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT at_ms, what, detail FROM hops"
+	    " WHERE id = ?1 ORDER BY seq", "s", id);
+	int rc = -1, stop = 0;
+
+	while (!stop && st && (rc = db_step(db, st, e)) > 0) {
+		char *what = db_text(st, 1), *detail = db_text(st, 2);
+
+		stop = cb(arg, sqlite3_column_int64(st, 0), what, detail);
+		free(what);
+		free(detail);
+	}
+	db_done(db, st);
+	return rc < 0 ? -1 : 0;
+}
+
+/* ---- the input of a session ---- */
+
+static int64_t
+count(struct db *db, const char *session, const char *source, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT count(*) FROM inputs"
+	    " WHERE session = ?1 AND state = 'queued' AND kind = 'peer'"
+	    " AND (?2 IS NULL OR source = ?2)", "ss", session, source);
+	int64_t n = st && db_step(db, st, e) > 0 ?
+	    sqlite3_column_int64(st, 0) : -1;
+
+	db_done(db, st);
+	return n;
+}
+
+static int
+has_room(struct db *db, const struct arrival *a, struct err *e)
+{
+	int64_t all = count(db, a->session, NULL, e);
+	int64_t his = all < 0 ? -1 : count(db, a->session, a->from, e);
+
+	if (his < 0)
+		return -1;
+	if (all >= QUEUE_MAX)
+		return err_set(e, E_CONFLICT, "inbox_full: %d inputs wait "
+		    "already", QUEUE_MAX);
+	if (his >= SENDER_MAX)
+		return err_set(e, E_CONFLICT, "inbox_full: %d inputs of %.80s "
+		    "wait already", SENDER_MAX, a->from);
+	return 0;
+}
+
+/* Is the intent one that the session takes note of, but is not woken by? */
+static int
+is_silent(struct db *db, const char *session, const char *intent,
+    struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT 1 FROM sessions,"
+	    " json_each(sessions.build, '$.silent_comms_intents') j"
+	    " WHERE sessions.id = ?1 AND j.value = ?2", "ss", session, intent);
+	int rc = st ? db_step(db, st, e) : -1;
+
+	db_done(db, st);
+	return rc;
+}
+
+/* Sheet section 13: who is woken, and what a newer one replaces. */
+static int
+policy(struct db *db, const struct arrival *a, struct input *in, struct err *e)
+{
+	struct jtext kind = json_text(a->json);
+	char *intent;
+	int rc = 0;
+
+	in->wake = true;
+	in->mode = xstrdup(json_str_is(json_get(kind, "handling_mode"),
+	    "steer") ? "steer" : "queue");
+	if (json_str_is(json_get(kind, "type"), "response") &&
+	    json_str_is(json_get(kind, "status"), "accepted")) {
+		char *request = json_get_str(kind, "in_reply_to");
+
+		in->wake = false;
+		in->merge = xasprintf("progress:%s", request ? request : "");
+		free(request);
+	}
+	if ((intent = json_get_str(kind, "intent"))) {
+		if ((rc = is_silent(db, a->session, intent, e)) > 0)
+			in->wake = false;
+		free(intent);
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+static void
+put_body(const struct arrival *a, struct buf *b)
+{
+	jput_open(b, '{');
+	jput_kcstr(b, "envelope_id", a->id);
+	jput_kcstr(b, "from", a->from);
+	jput_kcstr(b, "from_key", a->from_key);
+	jput_kcstr(b, "channel", a->channel);
+	jput_kraw(b, "kind", a->json, strlen(a->json));
+	jput_close(b, '}');
+}
+
+static int
+admit_input(struct db *db, struct arrival *a, struct err *e)
+{
+	struct input in = { .kind = (char []){ "peer" } };
+	struct buf body = BUF_INIT;
+	bool seen;
+	int rc = -1;
+
+	put_body(a, &body);
+	in.session = a->session;
+	in.source = a->from;
+	in.body = body.p;
+	if (has_room(db, a, e) == 0 && policy(db, a, &in, e) == 0)
+		rc = inputs_admit(db, &in, &seen, e);
+	if (rc == 0)
+		a->input = xstrdup(in.id);
+	free(in.mode);
+	free(in.merge);
+	buf_free(&body);
+	return rc;
+}
+
+/* ---- the envelope ---- */
+
+static int
+insert(struct db *db, struct arrival *a, struct err *e)
+{
+	a->created_ms = time_ms();
+	return db_run(db, e, "INSERT INTO arrivals(id, session, sender,"
+	    " sender_key, channel, json, created_ms)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+	    " ON CONFLICT(sender_key, id) DO NOTHING", "ssssssi", a->id,
+	    a->session, a->from, a->from_key, a->channel, a->json,
+	    a->created_ms);
+}
+
+static int
+note_answer(struct db *db, const struct arrival *a, struct err *e)
+{
+	struct jtext kind = json_text(a->json);
+	char *request = json_str_is(json_get(kind, "type"), "response") &&
+	    !json_str_is(json_get(kind, "status"), "accepted") ?
+	    json_get_str(kind, "in_reply_to") : NULL;
+	int rc = request ? outbox_answered(db, request, a->from_key, a->json,
+	    e) : 0;
+
+	free(request);
+	return rc < 0 ? -1 : 0;
+}
+
+int
+arrival_admit(struct db *db, struct arrival *a, bool *seen, struct err *e)
+{
+	int rc = insert(db, a, e);
+
+	*seen = rc == 0;
+	if (rc <= 0)
+		return rc;
+	if (note_answer(db, a, e) < 0)
+		return -1;
+	if (a->session && (admit_input(db, a, e) < 0 ||
+	    db_run(db, e, "UPDATE arrivals SET input = ?3"
+	    " WHERE sender_key = ?1 AND id = ?2", "sss", a->from_key, a->id,
+	    a->input) < 0))
+		return -1;
+	return hop_put(db, a->id, "arrived", a->channel, e);
+}
+
+int
+arrivals(struct db *db, const char *session, int64_t limit,
+    int (*cb)(void *arg, const struct arrival *a), void *arg, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT id, session, sender,"
+	    " sender_key, channel, json, input, created_ms FROM arrivals"
+	    " WHERE session IS ?1 ORDER BY seq DESC LIMIT ?2", "si", session,
+	    limit);
+	int rc = -1, stop = 0;
+
+	while (!stop && st && (rc = db_step(db, st, e)) > 0) {
+		struct arrival a = { .id = db_text(st, 0),
+		    .session = db_text(st, 1), .from = db_text(st, 2),
+		    .from_key = db_text(st, 3), .channel = db_text(st, 4),
+		    .json = db_text(st, 5), .input = db_text(st, 6),
+		    .created_ms = sqlite3_column_int64(st, 7) };
+
+		stop = cb(arg, &a);
+		arrival_free(&a);
+	}
+	db_done(db, st);
+	return rc < 0 ? -1 : 0;
+}

@@ -1,0 +1,44 @@
+#ifndef STORE_ARRIVALS_H
+#define STORE_ARRIVALS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/util.h"
+
+struct db;
+
+/* What others said to this realm, and the way that each envelope took. */
+struct arrival {
+	char *id;		/* of the envelope */
+	char *session;		/* whom it is for; NULL: the realm's inbox */
+	char *from;		/* name, as trust says */
+	char *from_key;		/* "ed25519:..." */
+	char *channel;		/* "tcp", "uds", "inproc", "rkats" */
+	char *json;		/* the kind's map */
+	char *input;		/* the input that it became, or NULL */
+	int64_t created_ms;
+};
+/*
+ * Admit an envelope once: its row, for a session its input (mode and wake by its kind:
+ * sheet sections 12 and 13), for a response what it answers, and its hop; inside a
+ * transaction.  *seen: this sender's envelope of this id was there before - ACK it,
+ * do nothing more.  CONFLICT "inbox_full: ..." if the session or the sender has too
+ * many inputs queued.
+ */
+int arrival_admit(struct db *db, struct arrival *a, bool *seen, struct err *e);
+/* Newest first. */
+int arrivals(struct db *db, const char *session, int64_t limit,
+    int (*cb)(void *arg, const struct arrival *a), void *arg, struct err *e);
+void arrival_free(struct arrival *a);
+
+/* ---- the way of an envelope: rkat-comms trace ---- */
+
+int hop_put(struct db *db, const char *id, const char *what,
+    const char *detail, struct err *e);
+int hops(struct db *db, const char *id,
+    int (*cb)(void *arg, int64_t at_ms, const char *what, const char *detail),
+    void *arg, struct err *e);
+
+#endif

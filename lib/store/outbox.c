@@ -1,0 +1,283 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/arrivals.h"
+#include "store/outbox.h"
+#include "store/sql.h"
+
+#define COLUMNS "id, session, peer, peer_key, address, json, state, idem," \
+    " attempts, next_ms, expires_ms, created_ms, changed_ms, error, answer"
+
+void
+letter_free(struct letter *l)
+{
+	free(l->session);
+	free(l->peer);
+	free(l->peer_key);
+	free(l->address);
+	free(l->json);
+	free(l->state);
+	free(l->idem);
+	free(l->error);
+	free(l->answer);
+	memset(l, 0, sizeof *l);
+}
+
+void
+letters_free(struct letter *l, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		letter_free(&l[i]);
+	free(l);
+}
+
+static void
+read_row(sqlite3_stmt *st, struct letter *l)
+{
+	char *id = db_text(st, 0);
+
+	memset(l, 0, sizeof *l);
+	memcpy(l->id, id, sizeof l->id);
+	free(id);
+	l->session = db_text(st, 1);
+	l->peer = db_text(st, 2);
+	l->peer_key = db_text(st, 3);
+	l->address = db_text(st, 4);
+	l->json = db_text(st, 5);
+	l->state = db_text(st, 6);
+	l->idem = db_text(st, 7);
+	l->attempts = sqlite3_column_int64(st, 8);
+	l->next_ms = sqlite3_column_int64(st, 9);
+	l->expires_ms = sqlite3_column_int64(st, 10);
+	l->created_ms = sqlite3_column_int64(st, 11);
+	l->changed_ms = sqlite3_column_int64(st, 12);
+	l->error = db_text(st, 13);
+	l->answer = db_text(st, 14);
+}
+
+/* ---- in ---- */
+
+/* The id of the letter that has this key; 1 found. */
+static int
+find_key(struct db *db, struct letter *in, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT id FROM letters"
+	    " WHERE ifnull(session, '') = ifnull(?1, '') AND idem = ?2", "ss",
+	    in->session, in->idem);
+	int rc = st ? db_step(db, st, e) : -1;
+
+	if (rc > 0) {
+		char *id = db_text(st, 0);
+
+		memcpy(in->id, id, sizeof in->id);
+		free(id);
+	}
+	db_done(db, st);
+	return rc;
+}
+
+static int
+put(struct db *db, struct letter *in, bool *seen, struct err *e)
+{
+	int rc = in->idem ? find_key(db, in, e) : 0;
+
+	*seen = rc > 0;
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	if (!*in->id)
+		uuid_v7(in->id);
+	in->created_ms = in->changed_ms = time_ms();
+	if (db_run(db, e, "INSERT INTO letters(id, session, peer, peer_key,"
+	    " address, json, state, idem, next_ms, expires_ms, created_ms,"
+	    " changed_ms) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+	    " ?11)", "ssssssssiii", in->id, in->session, in->peer, in->peer_key,
+	    in->address, in->json, in->state ? in->state : "accepted", in->idem,
+	    in->created_ms, in->expires_ms, in->created_ms) < 0)
+		return -1;
+	return hop_put(db, in->id, "accepted", in->peer, e);
+}
+
+int
+outbox_put(struct db *db, struct letter *in, bool *seen, struct err *e)
+{
+	bool own;
+
+	if (db_enter(db, &own, e) < 0)
+		return -1;
+	return db_leave(db, own, put(db, in, seen, e), e);
+}
+
+/* ---- out ---- */
+
+int
+outbox_load(struct db *db, const char *id, struct letter *l, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT " COLUMNS
+	    " FROM letters WHERE id = ?1", "s", id);
+	int rc = st ? db_step(db, st, e) : -1;
+
+	memset(l, 0, sizeof *l);
+	if (rc > 0)
+		read_row(st, l);
+	db_done(db, st);
+	return rc > 0 ? 0 : rc < 0 ? -1 : err_set(e, E_NOT_FOUND,
+	    "no letter %.80s was sent from here", id);
+}
+
+/*
+ * From receiver to receiver in the index, so that a long queue for one costs no more
+ * than a short one: only the first of each counts, in order.
+ */
+#define DUE \
+    "WITH RECURSIVE k(key) AS (" \
+    " SELECT min(peer_key) FROM letters" \
+    "  WHERE state = 'accepted' AND address IS NOT NULL" \
+    " UNION ALL SELECT (SELECT min(peer_key) FROM letters" \
+    "  WHERE state = 'accepted' AND address IS NOT NULL" \
+    "  AND peer_key > k.key) FROM k WHERE k.key IS NOT NULL)" \
+    " SELECT " COLUMNS " FROM letters WHERE seq IN (" \
+    " SELECT (SELECT min(seq) FROM letters WHERE state = 'accepted'" \
+    "  AND address IS NOT NULL AND peer_key = k.key)" \
+    " FROM k WHERE k.key IS NOT NULL)"
+
+int
+outbox_due(struct db *db, int64_t now_ms, size_t max, struct letter **list,
+    size_t *n, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, DUE " AND next_ms <= ?1"
+	    " ORDER BY next_ms LIMIT ?2", "ii", now_ms, (int64_t)max);
+	int rc = -1;
+
+	*list = NULL;
+	*n = 0;
+	while (st && (rc = db_step(db, st, e)) > 0) {
+		*list = xrealloc(*list, (*n + 1) * sizeof **list);
+		read_row(st, &(*list)[(*n)++]);
+	}
+	db_done(db, st);
+	return rc;
+}
+
+int64_t
+outbox_next(struct db *db, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT min(next_ms) FROM (" DUE ")",
+	    "");
+	int64_t at = -1;
+
+	if (st && db_step(db, st, e) > 0 &&
+	    sqlite3_column_type(st, 0) != SQLITE_NULL)
+		at = sqlite3_column_int64(st, 0);
+	db_done(db, st);
+	return at;
+}
+
+/* ---- what becomes of it ---- */
+
+static int
+set_state(struct db *db, const char *id, const char *state, const char *error,
+    int64_t next_ms, struct err *e)
+{
+	int rc = db_run(db, e, "UPDATE letters SET state = ?2, error = ?3,"
+	    " next_ms = ?4, changed_ms = ?5, attempts = attempts +"
+	    " (?2 = 'accepted' OR ?2 = 'delivered')"
+	    " WHERE id = ?1 AND (state = 'accepted' OR ?2 IN ('admitted',"
+	    " 'answered') OR (?2 = 'accepted' AND state IN ('expired',"
+	    " 'refused')))", "sssii", id, state, error, next_ms, time_ms());
+
+	if (rc <= 0)
+		return rc;
+	return hop_put(db, id, strcmp(state, "accepted") ? state :
+	    "attempt failed", error, e);
+}
+
+int
+outbox_state(struct db *db, const char *id, const char *state,
+    const char *error, int64_t next_ms, struct err *e)
+{
+	bool own;
+
+	if (db_enter(db, &own, e) < 0)
+		return -1;
+	return db_leave(db, own, set_state(db, id, state, error, next_ms, e),
+	    e);
+}
+
+static int
+expire(struct db *db, int64_t now_ms, struct err *e)
+{
+	if (db_run(db, e, "INSERT INTO hops(id, at_ms, what, detail)"
+	    " SELECT id, ?1, 'expired', error FROM letters"
+	    " WHERE state = 'accepted' AND expires_ms <= ?1", "i", now_ms) < 0)
+		return -1;
+	return db_run(db, e, "UPDATE letters SET state = 'expired',"
+	    " changed_ms = ?1 WHERE state = 'accepted' AND expires_ms <= ?1",
+	    "i", now_ms);
+}
+
+int
+outbox_expire(struct db *db, int64_t now_ms, struct err *e)
+{
+	bool own;
+
+	if (db_enter(db, &own, e) < 0)
+		return -1;
+	return db_leave(db, own, expire(db, now_ms, e), e);
+}
+
+int
+outbox_answered(struct db *db, const char *id, const char *peer_key,
+    const char *json, struct err *e)
+{
+	int rc = db_run(db, e, "UPDATE letters SET state = 'answered',"
+	    " answer = ?3, changed_ms = ?4 WHERE id = ?1 AND peer_key = ?2"
+	    " AND json_extract(json, '$.type') = 'request'", "sssi", id,
+	    peer_key, json, time_ms());
+
+	if (rc <= 0)
+		return rc;
+	return hop_put(db, id, "answered", NULL, e) < 0 ? -1 : 1;
+}
+
+int
+outbox_list(struct db *db, const char *session, const char *state, bool dead,
+    int64_t limit, int (*cb)(void *arg, const struct letter *l), void *arg,
+    struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT " COLUMNS " FROM letters"
+	    " WHERE (?1 IS NULL OR session = ?1) AND (?2 IS NULL OR state = ?2)"
+	    " AND (NOT ?3 OR state IN ('expired', 'refused'))"
+	    " ORDER BY seq DESC LIMIT ?4", "ssii", session, state,
+	    (int64_t)dead, limit);
+	struct letter l;
+	int rc = -1, stop = 0;
+
+	while (!stop && st && (rc = db_step(db, st, e)) > 0) {
+		read_row(st, &l);
+		stop = cb(arg, &l);
+		letter_free(&l);
+	}
+	db_done(db, st);
+	return rc < 0 ? -1 : 0;
+}
+
+int
+outbox_reached(struct db *db, const char *session, const char *peer_key,
+    char **error, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT state = 'accepted', error"
+	    " FROM letters WHERE session IS ?1 AND peer_key = ?2"
+	    " AND attempts > 0 ORDER BY changed_ms DESC LIMIT 1", "ss", session,
+	    peer_key);
+	int rc = st ? db_step(db, st, e) : -1;
+
+	*error = NULL;
+	if (rc == 0)
+		rc = 2;
+	else if (rc > 0 && sqlite3_column_int(st, 0)) {
+		rc = 0;
+		*error = db_text(st, 1);
+	}
+	db_done(db, st);
+	return rc;
+}
