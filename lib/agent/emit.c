@@ -227,6 +227,19 @@ emit_rewrite(struct buf *b, const char *hook, const char *point,
 }
 
 void
+emit_interaction(struct buf *b, const char *id, const struct buf *result,
+    const char *error)
+{
+	begin(b, error ? "interaction_failed" : "interaction_complete");
+	jput_kcstr(b, "interaction_id", id);
+	if (error)
+		jput_kcstr(b, "error", error);
+	else
+		jput_kstr(b, "result", buf_str(result), result->n);
+	jput_close(b, '}');
+}
+
+void
 emit_callback_pending(struct buf *b, const char *interaction, const char *tool,
     const struct buf *args)
 {

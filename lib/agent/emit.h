@@ -46,6 +46,9 @@ void emit_compaction_started(struct buf *b, int64_t input_tokens,
 void emit_compaction_completed(struct buf *b, int64_t summary_tokens,
     int64_t before, int64_t after);
 void emit_compaction_failed(struct buf *b, const char *error);
+/* The end of what an input asked for; error NULL: it was answered. */
+void emit_interaction(struct buf *b, const char *id, const struct buf *result,
+    const char *error);
 void emit_callback_pending(struct buf *b, const char *interaction,
     const char *tool, const struct buf *args);
 /* operation: "add", "remove"; of a callback tool. */

@@ -96,15 +96,22 @@ state_of(const struct err *failed)
  * Inputs that nobody waits for stay, to be tried again by the next drain; not if
  * somebody has stopped the run, or if the answer is there and only its end was bad.
  */
-static int
-settle(struct agent *a, const struct err *failed, struct err *e)
+static bool
+again(const struct agent *a, const struct err *failed)
 {
 	bool unwanted = failed->code == E_REQUEST_CANCELLED && !a->stopping;
 
+	return failed->code != E_NONE && failed->code != E_CALLBACK_PENDING &&
+	    !unwanted && !a->direct && a->run.attempts + 1 < ATTEMPTS_MAX &&
+	    admit_at_boundary(a);
+}
+
+static int
+settle(struct agent *a, const struct err *failed, struct err *e)
+{
 	if (failed->code == E_NONE || failed->code == E_CALLBACK_PENDING)
 		return inputs_settle(a->env.db, a->s.id, INPUT_CONSUMED, e);
-	if (!unwanted && !a->direct && a->run.attempts + 1 < ATTEMPTS_MAX &&
-	    admit_at_boundary(a))
+	if (again(a, failed))
 		return 0;
 	return inputs_settle(a->env.db, a->s.id,
 	    failed->code == E_REQUEST_CANCELLED ? INPUT_CANCELLED :
@@ -145,6 +152,41 @@ fill_result(struct agent *a, const struct err *failed)
 	r->tool_calls = a->run.tool_calls;
 }
 
+/* By what an interaction is known: an envelope by its id, an event by its input's. */
+static char *
+interaction_id(const struct input *in)
+{
+	char *id = !strcmp(in->kind, "peer") ?
+	    json_get_str(json_text(in->body), "envelope_id") : NULL;
+
+	return id ? id : xstrdup(in->id);
+}
+
+/* Those who wait for what they sent hear what became of it (comms sheet section 15). */
+static void
+say_interactions(struct agent *a, const struct err *failed)
+{
+	struct input *in;
+	size_t n;
+
+	if (again(a, failed) || failed->code == E_CALLBACK_PENDING ||
+	    inputs_applied(a->env.db, a->s.id, &in, &n, NULL) < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		char *id;
+
+		if (strcmp(in[i].kind, "peer") &&
+		    strcmp(in[i].kind, "external_event"))
+			continue;
+		id = interaction_id(&in[i]);
+		emit_interaction(agent_event(a), id, &a->out->text,
+		    failed->code == E_NONE ? NULL : failed->text);
+		agent_say(a);
+		free(id);
+	}
+	inputs_free(in, n);
+}
+
 int
 finish_run(struct agent *a, struct err *failed)
 {
@@ -169,6 +211,7 @@ finish_run(struct agent *a, struct err *failed)
 		    &a->out->pending_args);
 		agent_say(a);
 	}
+	say_interactions(a, failed);
 	if (failed->code == E_NONE)
 		emit_run_completed(agent_event(a), a->s.id, &a->out->text,
 		    &a->s.usage);

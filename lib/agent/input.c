@@ -8,10 +8,12 @@
  * Inputs as the model sees them (agent sheet 17.5).
  *
  * The body of an input, by kind:
- *   prompt, peer, flow_step	{"content": <string or blocks>, "direct"?: true}, or the
+ *   prompt, flow_step		{"content": <string or blocks>, "direct"?: true}, or the
  *				content itself.  direct: its caller runs the turn and
  *				learns of every failure, so it is never tried again.
  *   external_event		any JSON: the event's payload; source names its origin
+ *   peer			{"envelope_id","from","from_key","channel","kind"}: what came
+ *				over comms, by input_peer.c
  *   continuation		anything: it only wakes
  *
  * or, if it was given as one, the contract's Input (agent sheet 17.1).
@@ -193,6 +195,9 @@ input_render(const struct input *in, struct buf *blocks)
 		return;
 	if (in->given)
 		render_given(in, blocks);
+	else if (!strcmp(in->kind, "peer") &&
+	    json_get(json_text(in->body), "envelope_id").p)
+		input_render_peer(in, blocks);
 	else if (!strcmp(in->kind, "external_event") ||
 	    (!json_is(content, '"') && !json_is(content, '[')))
 		render_event(in, json_text(in->body), blocks);

@@ -158,6 +158,7 @@ int content_fits(struct jtext content, enum provider p, struct err *e);
 /* ---- input.c ---- */
 /* One input as content: appended to a block array, or nothing (continuations). */
 void input_render(const struct input *in, struct buf *blocks);
+void input_render_peer(const struct input *in, struct buf *blocks);	/* input_peer.c */
 void input_put_text(struct buf *blocks, const char *p, size_t n);
 void input_put_content(struct buf *blocks, struct jtext content);
 /* "[SYSTEM NOTICE: ...]" and an empty line for each string of the array. */
