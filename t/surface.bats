@@ -241,3 +241,15 @@ examples_of() {
 	has "$(cat out)" gpt-5.4
 	has "$(cat out)" claude
 }
+
+@test "rkat-api(5) has every method that the server lists and every route of its document" {
+	printf '{"jsonrpc":"2.0","id":1,"method":"initialize"}\n' | rkat-rpc >out
+	for m in $(jq -r '.result.methods[]' out) tools/register; do
+		[ "$m" = initialized ] || grep -qE "^\.It Li $m( |$)" "$TOP/man/rkat-api.5" || { echo "no $m"; return 1; }
+	done
+	mandoc -T ascii "$TOP/man/rkat-api.5" | col -b >page
+	jq -r '.paths | to_entries[] | .key as $p | .value | keys_unsorted[] | select(IN("get", "post", "put", "patch", "delete")) | (ascii_upcase + " " + $p)' "$TOP/share/openapi.json" |
+	    sed 's/{[a-z]*_id}/ID/g; s/{[a-z]*}/ID/g' | sort >routes
+	grep -oE '(GET|POST|PUT|PATCH|DELETE) /[^ ,]*' page | sed -E 's,/(id|input_id)(/|$),/ID\2,g; s,/(id|input_id)(/|$),/ID\2,g' | sort -u >told
+	same "$(comm -3 routes told)" ""
+}
