@@ -16,10 +16,10 @@ setup() {
 	export RKAT_REALM=test NO_COLOR=1
 	cd "$T/work" || return 1
 	SIM_PID=
-	# Servers with their traffic recorded; ASan refuses to start behind a preload.
+	# Servers with their traffic recorded (no RKAT_ name: clients drop those); ASan refuses to start behind a preload.
 	if [ -e "$B/t/spy.so" ] && [ -z "${RKAT_SAN-}" ]; then
 		PATH=$BATS_TEST_DIRNAME/spied:$PATH
-		export B RKAT_SPY=$T/spy
+		export B SPY_RECORD=$T/spy
 	fi
 	declare -F local_setup >/dev/null && local_setup
 	return 0

@@ -1,6 +1,6 @@
 /*
  * Preloaded into rkat-serve by t/spied/rkat-serve: what its clients say and are told is
- * appended to $RKAT_SPY.PID, one record per read or write that worked:
+ * appended to $SPY_RECORD.PID, one record per read or write that worked:
  *
  *	CONNECTION <|> LENGTH\n and that many bytes
  *
@@ -32,7 +32,7 @@ static pid_t self;
 __attribute__((constructor)) static void
 start(void)
 {
-	const char *stem = getenv("RKAT_SPY");
+	const char *stem = getenv("SPY_RECORD");
 	char path[4096];
 
 	unsetenv("LD_PRELOAD");
