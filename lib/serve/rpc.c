@@ -1,5 +1,8 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <event2/event.h>
 
@@ -309,7 +312,10 @@ rpc_connect(struct rpc *s, int in, int out, enum rpc_client kind)
 	const struct wire_hooks hooks = { .line = on_line,
 	    .too_long = on_too_long, .ended = on_ended,
 	    .flushed = on_flushed, .arg = c };
+	const int on = 1;
 
+	/* An answer behind events must not wait 40 ms for their ACK; no matter off TCP. */
+	setsockopt(out, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	for (other = TAILQ_FIRST(&s->conns); other; other = TAILQ_NEXT(other, link)) {
 		n++;
 	}
