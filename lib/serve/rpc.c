@@ -17,7 +17,7 @@
 #define LINE_LIMIT ((size_t)32 << 20)	/* bytes of a request */
 #define BACKLOG ((size_t)1 << 20)	/* unread answers: then nothing is read */
 #define CALLS_MAX 1024			/* turns of a client, waiting ones included */
-#define CLIENTS_MAX 256
+#define CLIENTS_MAX 1024
 #define END_GRACE_MS 3000		/* for turns, at the end of the input */
 #define STALL_MS 30000			/* of a stream's client */
 #define LAST_MS 1000			/* and for them to be interrupted */
