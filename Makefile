@@ -3,6 +3,8 @@
 # B=DIR keeps builds apart; CC, CFLAGS, LDFLAGS, DESTDIR and PREFIX are honoured.
 
 B      ?= build
+# The same place by another path would have objects that nobody sees change.
+override B := $(patsubst $(CURDIR)/%,%,$(B))
 PREFIX ?= /usr/local
 CC     ?= cc
 CFLAGS ?= -O2 -g

@@ -38,11 +38,11 @@ TOOL='{"match":{"has_tool_result":false},"reply":{"text":"Looking.","tool_calls"
 	same "$(db 'SELECT state, turns FROM runs')" "completed|1"
 }
 
-@test "a tool round: results in call order, turn_completed for every call" {
+@test "a tool round: results in call order, turn_completed for the answer alone" {
 	sim_script "$TOOL" '{"reply":{"text":"Done."}}'
 	turn -t full --sandbox off "go"
 	same "$status" 0
-	same "$(types)" "run_started turn_started text_complete turn_completed tool_call_requested tool_call_requested tool_execution_started tool_execution_started tool_execution_completed tool_result_received tool_execution_completed tool_result_received turn_started text_complete turn_completed run_completed"
+	same "$(types)" "run_started turn_started text_complete tool_call_requested tool_call_requested tool_execution_started tool_execution_started tool_execution_completed tool_result_received tool_execution_completed tool_result_received turn_started text_complete turn_completed run_completed"
 	same "$(messages | sed -n 4p | jq -c '[.results[].tool_use_id]')" '["a","b"]'
 	same "$(messages | sed -n 4p | jq -r '.results[0].content' | jq -r .stdout)" one
 	same "$(db 'SELECT count(*) FROM calls')" 0

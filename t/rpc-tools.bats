@@ -36,7 +36,7 @@ uses() {
 	sim_script "{\"match\":{\"has_tool_result\":false,\"user\":\"use\"},\"reply\":{\"tool_calls\":[$calls]}}" \
 	    '{"match":{"has_tool_result":true},"reply":{"text":"it said {{tool_result}}"}}' '{"reply":{"text":"plain"}}'
 }
-types() { jq -r 'select(.method == "session/event") | .params.event.payload.type' "$T/out" | grep -v -e text_ -e turn_completed; }
+types() { jq -r 'select(.method == "session/event") | .params.event.payload.type' "$T/out" | grep -v text_; }
 results() { rkat-session history "${1:-last}" | jq -r 'select(.role == "tool_results") | .results[] | "\(.is_error) \(.content)"'; }
 # One run that uses the tool look; the reply to its tool/execute is the whole line $1.
 with_answer() {
@@ -78,7 +78,7 @@ with_answer() {
 	grep -qxF '{"jsonrpc":"2.0","id":"srv-0","method":"tool/execute","params":{"tool_use_id":"c-look","name":"look","arguments":{"q":9007199254740993}}}' "$T/out"
 	answer 0 '{"content":"found it","is_error":false}'
 	same "$(reply 1 | jq -c '.result | [.text, .tool_calls]')" '["it said found it",1]'
-	same "$(types | tr '\n' ' ')" "run_started turn_started tool_call_requested tool_execution_started tool_execution_completed tool_result_received turn_started run_completed "
+	same "$(types | tr '\n' ' ')" "run_started turn_started tool_call_requested tool_execution_started tool_execution_completed tool_result_received turn_started turn_completed run_completed "
 	same "$(tail -n 1 "$T/out" | jq .id)" 1
 	end
 	[ "$S" -eq 0 ]

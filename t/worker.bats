@@ -196,7 +196,7 @@ asks_tool() {	# NAME...: the model asks for these at once, then repeats what cam
 	sim_script "{\"match\":{\"has_tool_result\":false,\"user\":\"use\"},\"reply\":{\"tool_calls\":[$calls]}}" \
 	    '{"match":{"has_tool_result":true},"reply":{"text":"it said {{tool_result}}"}}' '{"reply":{"text":"plain"}}'
 }
-event_types() { rkat-session events "$1" | jq -r .payload.type | grep -v -e text_ -e turn_completed | tr '\n' ' '; }
+event_types() { rkat-session events "$1" | jq -r .payload.type | grep -v text_ | tr '\n' ' '; }
 tool_results() { rkat-session history "$1" | jq -r 'select(.role == "tool_results") | .results[] | "\(.is_error) \(.content)"'; }
 
 @test "worker: a tool that its asker runs, both ways" {
@@ -219,7 +219,7 @@ tool_results() { rkat-session history "$1" | jq -r 'select(.role == "tool_result
 	    '/tool_use_id: want a string' '/content: want a string or an array of blocks' '/run: want the id of a run' '/tools/0/description: want a string')"
 	same "$(answer 10 | jq -c .result)" '{"taken":false}'
 	end
-	same "$(event_types "$id")" "run_started turn_started tool_call_requested tool_execution_started tool_execution_completed tool_result_received turn_started run_completed "
+	same "$(event_types "$id")" "run_started turn_started tool_call_requested tool_execution_started tool_execution_completed tool_result_received turn_started turn_completed run_completed "
 }
 
 @test "worker: calls of one answer are out together; arguments that are no object ask for nothing" {

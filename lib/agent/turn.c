@@ -187,10 +187,8 @@ done:
 
 /* The model wants tools: run them; what waits in the steer lane comes in behind. */
 static int
-tool_turn(struct agent *a, const struct model_reply *reply,
-    const struct buf *message, struct err *e)
+tool_turn(struct agent *a, const struct buf *message, struct err *e)
 {
-	say_turn_completed(a, reply);
 	if (tools_run(a, json_slice(message->p, message->n), e) < 0)
 		return -1;
 	if (agent_cancelled(a))
@@ -238,7 +236,7 @@ one_turn(struct agent *a, struct err *e)
 	a->turn = a->run.turns;
 	if (ask(a, &reply, &text, &message, e) == 0) {
 		if (tools_asked(json_slice(message.p, message.n)))
-			rc = tool_turn(a, &reply, &message, e);
+			rc = tool_turn(a, &message, e);
 		else
 			rc = answer_turn(a, &reply, &text, e);
 	}
