@@ -399,3 +399,21 @@ patch() {
 	[ $(($(date +%s%N) - before)) -lt 2000000000 ]
 	exec 8>&-
 }
+
+@test "http: a client that has sent all and only listens gets its answer" {
+	sim_script '{"reply":{"text":"late","chunk_delay_ms":300}}'
+	serve
+	run python3 - "${U##*:}" <<-'PY'
+	import socket, sys
+	s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+	body = b'{"prompt":"hi"}'
+	s.sendall(b"POST /sessions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+	s.shutdown(socket.SHUT_WR)
+	got = b""
+	while chunk := s.recv(65536):
+	    got += chunk
+	print(got.decode())
+	PY
+	has "$output" "HTTP/1.1 200 OK"
+	has "$output" '"text":"late"'
+}

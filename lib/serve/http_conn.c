@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 
 #define INPUT_MAX 65536		/* bytes that wait behind a request */
 #define OUTPUT_MAX 262144	/* unread answers: then no request is looked at */
+#define PROBE_MS 300		/* until somebody who is gone has reset the connection */
 #define LINGER_S 2		/* for a client to take its last answer */
 
 /* Set once for what is waited for: a byte now and then does not move it. */
@@ -29,6 +31,8 @@ wait_for(struct http_conn *c, enum conn_wait what)
 		tv.tv_sec = c->h->limits.idle_s;
 	else if (what == WAIT_REQUEST)
 		tv.tv_sec = c->h->limits.stall_s;
+	else if (what == WAIT_PROBE)
+		tv = (struct timeval){ 0, PROBE_MS * 1000 };
 	if (what == WAIT_NOTHING)
 		event_del(&c->deadline);
 	else
@@ -292,8 +296,12 @@ conn_work(struct http_conn *c)
 	while (!c->broken && work(c))
 		continue;
 	c->busy = false;
-	/* What is half there will not be completed; what runs has nobody who waits for it. */
-	if (c->broken || (c->eof && (c->state != CONN_HEAD || !unsent(c))))
+	/*
+	 * A client that says no more may still listen: what it asked for is answered.
+	 * What is half there will not be completed, and no stream goes on for it.
+	 */
+	if (c->broken || (c->eof && c->state != CONN_ANSWER &&
+	    (c->state != CONN_HEAD || !unsent(c))))
 		http_conn_free(c);
 	else if (c->state == CONN_HEAD && c->close && !unsent(c))
 		linger(c);
@@ -358,6 +366,29 @@ on_written(struct bufferevent *bev, void *arg)
 	conn_work(c);
 }
 
+/*
+ * Its client sends no more: does it still listen?  An interim answer (RFC 9110 15.2),
+ * which clients skip, tells: somebody who is gone resets the connection.
+ */
+static void
+probe(struct http_conn *c)
+{
+	static const char interim[] = "HTTP/1.1 102 Processing\r\n\r\n";
+
+	if (c->req->head.one_zero)
+		return;
+	bufferevent_write(c->bev, interim, sizeof interim - 1);
+	wait_for(c, WAIT_PROBE);
+}
+
+static bool
+is_reset(struct http_conn *c)
+{
+	struct pollfd p = { .fd = bufferevent_getfd(c->bev) };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
+}
+
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
@@ -365,6 +396,8 @@ on_event(struct bufferevent *bev, short what, void *arg)
 
 	if (what & BEV_EVENT_EOF) {
 		c->eof = true;
+		if (c->state == CONN_ANSWER)
+			probe(c);
 		conn_work(c);
 	} else if ((what & BEV_EVENT_TIMEOUT) && c->stream && !c->stream->cut) {
 		c->stream->cut = true;
@@ -391,7 +424,10 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	c->waiting = WAIT_NOTHING;
-	if (c->state == CONN_BODY ||
+	if (c->state == CONN_ANSWER) {
+		if (is_reset(c))
+			http_conn_free(c);
+	} else if (c->state == CONN_BODY ||
 	    (c->state == CONN_HEAD && evbuffer_get_length(input(c)))) {
 		refuse(c, 408, "the request did not come in time");
 	} else {

@@ -66,7 +66,7 @@ struct http_stream {
 	bool cut;			/* too slow: to be told from the loop */
 };
 
-enum conn_wait { WAIT_NOTHING, WAIT_IDLE, WAIT_REQUEST, WAIT_LINGER };
+enum conn_wait { WAIT_NOTHING, WAIT_IDLE, WAIT_REQUEST, WAIT_LINGER, WAIT_PROBE };
 enum conn_state { CONN_HEAD, CONN_BODY, CONN_ANSWER, CONN_STREAM, CONN_LINGER };
 
 struct http_conn {

@@ -300,6 +300,8 @@ int
 db_commit(struct db *db, struct err *e)
 {
 	crash_point("commit.before");
+	/* Also if nothing changed: that something was there before is what we tell. */
+	db->unsynced = true;
 	if (db_run(db, e, "COMMIT", "") < 0) {
 		db_rollback(db);
 		return -1;
