@@ -34,11 +34,12 @@ L_SECCOMP = $(shell $(PKG_CONFIG) --libs libseccomp)
 L_ONIG   = $(shell $(PKG_CONFIG) --libs oniguruma)
 L_CBOR   = $(shell $(PKG_CONFIG) --libs libcbor)
 
-LIB_C   := $(sort $(wildcard lib/*/*.c))
+# What commands share is in the library, too: each takes what it uses.
+LIB_C   := $(sort $(wildcard lib/*/*.c)) $(wildcard cmd/common*.c)
 LIB_O   := $(LIB_C:%.c=$(B)/%.o)
 
 # A command is cmd/NAME.c or a folder cmd/NAME/*.c and becomes rkat-NAME; cmd/rkat.c is rkat.
-CMD_NAMES := $(sort $(filter-out rkat common,$(basename $(notdir $(wildcard cmd/*.c)))) \
+CMD_NAMES := $(sort $(filter-out rkat common common_db,$(basename $(notdir $(wildcard cmd/*.c)))) \
 	$(notdir $(patsubst %/,%,$(dir $(wildcard cmd/*/main.c)))))
 BINS   := $(if $(wildcard cmd/rkat.c),$(B)/bin/rkat) $(CMD_NAMES:%=$(B)/bin/rkat-%)
 CMD_C  := $(wildcard cmd/*.c cmd/*/*.c)
@@ -82,6 +83,7 @@ $(B)/librkat.a: $(LIB_O)
 LIBS_ALL = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_SECCOMP) $(L_ONIG) $(L_CURL) $(L_CBOR) -lm
 $(B)/bin/rkat: LIBS =
 $(B)/bin/rkat-session: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_ONIG) -lm
+$(B)/bin/rkat-comms: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_CBOR) -lm
 $(B)/bin/rkat-config: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) -lm
 $(B)/bin/rkat-turn: LIBS = $(LIBS_ALL)
 $(B)/bin/rkat-sim: LIBS = $(L_JQ) $(L_EVENT) $(L_CURL) -lm
@@ -95,7 +97,7 @@ $(B)/bin/rkat: $(B)/cmd/rkat.o
 	$(CC) $(ALL_LDFLAGS) $(CFLAGS) -o $@ $^
 
 define COMMAND
-$(B)/bin/rkat-$(1): $(patsubst %.c,$(B)/%.o,$(wildcard cmd/$(1).c cmd/$(1)/*.c) $(wildcard cmd/common.c)) $(B)/librkat.a
+$(B)/bin/rkat-$(1): $(patsubst %.c,$(B)/%.o,$(wildcard cmd/$(1).c cmd/$(1)/*.c)) $(B)/librkat.a
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_LDFLAGS) $$(CFLAGS) -o $$@ $$^ $$(LIBS)
 endef

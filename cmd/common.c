@@ -103,6 +103,31 @@ cmd_write(struct cmd *c, const struct buf *b)
 	return err_set(&c->e, E_FAILED, "standard output: %s", strerror(errno));
 }
 
+int
+cmd_line(struct cmd *c, struct buf *b)
+{
+	int rc;
+
+	buf_putc(b, '\n');
+	rc = cmd_write(c, b);
+	buf_trunc(b, 0);
+	return rc;
+}
+
+int
+cmd_text(struct cmd *c, const char *arg, struct buf *b)
+{
+	if (strcmp(arg, "-")) {
+		buf_puts(b, arg);
+	} else {
+		if (fs_read_fd(STDIN_FILENO, TEXT_LIMIT, b, &c->e) < 0)
+			return err_wrap(&c->e, "stdin");
+		if (b->n && b->p[b->n - 1] == '\n')
+			buf_trunc(b, b->n - 1);
+	}
+	return 0;
+}
+
 static int
 report(const struct cmd *c)
 {

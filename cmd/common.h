@@ -14,6 +14,8 @@
 
 struct db;
 
+#define TEXT_LIMIT ((size_t)64 << 20)	/* of what is read from standard input at once */
+
 /* What every verb works with. */
 struct cmd {
 	struct realm_opts opts;
@@ -58,5 +60,19 @@ int cmd_number(struct cmd *c, const char *option, const char *value,
     int64_t min, int64_t *out);
 /* Write to stdout; a reader that went away ends the process quietly. */
 int cmd_write(struct cmd *c, const struct buf *b);
+/* cmd_write with a newline behind it; empties b. */
+int cmd_line(struct cmd *c, struct buf *b);
+/* An argument that is text: appended as it is, or for "-" standard input less one newline at its end. */
+int cmd_text(struct cmd *c, const char *arg, struct buf *b);
+
+/* ---- common_db.c: for commands with the database ---- */
+
+/* Realm and database, made if they are not there; once. */
+int cmd_open(struct cmd *c);
+/* The same for verbs that only look: a realm that is not there has no sessions (SESSION_NOT_FOUND) and is not made. */
+int cmd_open_existing(struct cmd *c);
+/* cmd_open_existing, then the reference as a full id. */
+int cmd_resolve(struct cmd *c, const char *ref, char id[UUID_LEN + 1]);
+void cmd_close(struct cmd *c);		/* as in struct program */
 
 #endif

@@ -3,7 +3,6 @@
  * Source: cli sheet section 8, agent sheet sections 3, 15 to 17.
  */
 #include "session/session.h"
-#include "store/sessions.h"
 
 static const struct verb verbs[] = {
 	{ "create", verb_create, "[--json] [-m|--model id] [-p|--provider name] "
@@ -36,61 +35,12 @@ static const struct verb verbs[] = {
 };
 
 int
-cmd_open(struct cmd *c)
-{
-	if (realm_resolve(&c->opts, &c->realm, &c->e) < 0 ||
-	    realm_create(&c->realm, &c->e) < 0)
-		return -1;
-	c->db = db_open(&c->realm, &c->e);
-	return c->db ? 0 : -1;
-}
-
-int
-cmd_open_existing(struct cmd *c)
-{
-	struct realm r;
-	int exists;
-
-	if (realm_resolve(&c->opts, &r, &c->e) < 0)
-		return -1;
-	exists = realm_exists(&r, &c->e);
-	realm_free(&r);
-	if (exists < 0)
-		return -1;
-	return exists ? cmd_open(c) : err_set(&c->e, E_SESSION_NOT_FOUND,
-	    "No sessions found in this realm");
-}
-
-int
-cmd_resolve(struct cmd *c, const char *ref, char id[UUID_LEN + 1])
-{
-	return cmd_open_existing(c) < 0 ? -1 :
-	    session_resolve(c->db, ref, id, &c->e);
-}
-
-int
-cmd_line(struct cmd *c, struct buf *b)
-{
-	int rc;
-
-	buf_putc(b, '\n');
-	rc = cmd_write(c, b);
-	buf_trunc(b, 0);
-	return rc;
-}
-
-static void
-close_db(struct cmd *c)
-{
-	db_close(c->db);
-}
-
-int
 main(int argc, char *argv[])
 {
 	static const struct program session = { "rkat-session", verbs,
 		COUNT(verbs), "A session is a UUID, a unique prefix of one, "
-		"last, ~, ~2 (second newest),\nor realm:uuid.\n", true, close_db };
+		"last, ~, ~2 (second newest),\nor realm:uuid.\n", true,
+		cmd_close };
 
 	return cmd_main(&session, argc, argv);
 }

@@ -2,7 +2,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/fs.h"
 #include "base/jput.h"
 #include "base/option.h"
 #include "session/session.h"
@@ -10,23 +9,6 @@
 #include "store/lock.h"
 
 /* What waits for a session's next turn: inputs (agent sheet 17) and context (16). */
-
-#define TEXT_LIMIT ((size_t)64 << 20)
-
-/* "-" is standard input, less one newline at its end. */
-static int
-read_text(struct cmd *c, const char *arg, struct buf *b)
-{
-	if (strcmp(arg, "-")) {
-		buf_puts(b, arg);
-	} else {
-		if (fs_read_fd(STDIN_FILENO, TEXT_LIMIT, b, &c->e) < 0)
-			return err_wrap(&c->e, "stdin");
-		if (b->n && b->p[b->n - 1] == '\n')
-			buf_trunc(b, b->n - 1);
-	}
-	return 0;
-}
 
 /* ---- context ---- */
 
@@ -74,7 +56,7 @@ VERB(verb_context)
 	    (key && option_utf8("--key", key, &c->e) < 0))
 		return -1;
 	if (cmd_resolve(c, argv[optind], id) == 0 &&
-	    read_text(c, argv[optind + 1], &text) == 0) {
+	    cmd_text(c, argv[optind + 1], &text) == 0) {
 		if (utf8_valid(buf_str(&text), text.n) &&
 		    strlen(buf_str(&text)) == text.n)
 			rc = stage(c, id, buf_str(&text), source, key);
@@ -130,7 +112,7 @@ static int
 admit_one(struct cmd *c, char *id, struct said *s, const char *arg)
 {
 	struct buf text = BUF_INIT, answer = BUF_INIT;
-	int rc = read_text(c, arg, &text);
+	int rc = cmd_text(c, arg, &text);
 
 	if (rc == 0 && !text.n)
 		rc = err_set(&c->e, E_INVALID_PARAMS, "text: empty");

@@ -6,6 +6,7 @@
 #include "comms/send_impl.h"
 #include "comms/trust.h"
 #include "store/db.h"
+#include "store/lock.h"
 #include "store/outbox.h"
 #include "store/participants.h"
 
@@ -300,6 +301,12 @@ comms_has_peers(struct db *db, const char *session)
 }
 
 /* ---- taking part ---- */
+
+bool
+comms_ring(struct db *db)
+{
+	return bell_ring(db_realm(db), "peerd", 'w');
+}
 
 int
 comms_enable(struct db *db, const char *session, const char *name,

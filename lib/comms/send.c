@@ -13,12 +13,6 @@
 
 #define EXPIRES_MS (24 * 60 * 60 * 1000)	/* a letter that nobody fetched */
 
-bool
-comms_ring(struct db *db)
-{
-	return bell_ring(db_realm(db), "peerd", 'w');
-}
-
 /* ---- what is said, as the kind of an envelope ---- */
 
 static void
@@ -246,6 +240,13 @@ comms_send(struct db *db, const char *session,
 	return rc;
 }
 
+static bool
+is_delivered(const struct receipt *r)
+{
+	return !strcmp(r->state, "delivered") ||
+	    !strcmp(r->state, "admitted") || !strcmp(r->state, "answered");
+}
+
 void
 receipt_emit(const struct receipt *r, struct buf *b)
 {
@@ -262,7 +263,7 @@ receipt_emit(const struct receipt *r, struct buf *b)
 	jput_kcstr(b, r->kind == SEND_INPUT ? "interaction_id" : "envelope_id",
 	    r->id);
 	if (r->kind == SEND_MESSAGE)
-		jput_kbool(b, "acked", !strcmp(r->state, "delivered"));
+		jput_kbool(b, "acked", is_delivered(r));
 	if (r->kind == SEND_REQUEST)
 		jput_kcstr(b, "request_id", r->id);
 	if (r->kind == SEND_RESPONSE)

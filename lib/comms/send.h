@@ -44,7 +44,7 @@ struct receipt {
 	char in_reply_to[UUID_LEN + 1];
 	char session[UUID_LEN + 1];	/* a session of this realm that got it; "" */
 	bool local, seen;		/* seen: same idempotency key before */
-	char state[16];			/* "accepted", "delivered" */
+	char state[16];			/* of the letter: "accepted", "delivered"; later more */
 };
 
 /*

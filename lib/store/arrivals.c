@@ -208,23 +208,52 @@ arrival_admit(struct db *db, struct arrival *a, bool *seen, struct err *e)
 	return hop_put(db, a->id, "arrived", a->channel, e);
 }
 
+/* ---- looking ---- */
+
+#define COLUMNS "id, session, sender, sender_key, channel, json, input," \
+    " created_ms"
+
+static void
+read_row(sqlite3_stmt *st, struct arrival *a)
+{
+	a->id = db_text(st, 0);
+	a->session = db_text(st, 1);
+	a->from = db_text(st, 2);
+	a->from_key = db_text(st, 3);
+	a->channel = db_text(st, 4);
+	a->json = db_text(st, 5);
+	a->input = db_text(st, 6);
+	a->created_ms = sqlite3_column_int64(st, 7);
+}
+
+int
+arrival_load(struct db *db, const char *id, struct arrival *a, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT " COLUMNS " FROM arrivals"
+	    " WHERE id = ?1 ORDER BY channel <> 'inproc', seq LIMIT 1", "s",
+	    id);
+	int rc = st ? db_step(db, st, e) : -1;
+
+	memset(a, 0, sizeof *a);
+	if (rc > 0)
+		read_row(st, a);
+	db_done(db, st);
+	return rc;
+}
+
 int
 arrivals(struct db *db, const char *session, int64_t limit,
     int (*cb)(void *arg, const struct arrival *a), void *arg, struct err *e)
 {
-	sqlite3_stmt *st = db_query(db, e, "SELECT id, session, sender,"
-	    " sender_key, channel, json, input, created_ms FROM arrivals"
+	sqlite3_stmt *st = db_query(db, e, "SELECT " COLUMNS " FROM arrivals"
 	    " WHERE session IS ?1 ORDER BY seq DESC LIMIT ?2", "si", session,
 	    limit);
 	int rc = -1, stop = 0;
 
 	while (!stop && st && (rc = db_step(db, st, e)) > 0) {
-		struct arrival a = { .id = db_text(st, 0),
-		    .session = db_text(st, 1), .from = db_text(st, 2),
-		    .from_key = db_text(st, 3), .channel = db_text(st, 4),
-		    .json = db_text(st, 5), .input = db_text(st, 6),
-		    .created_ms = sqlite3_column_int64(st, 7) };
+		struct arrival a;
 
+		read_row(st, &a);
 		stop = cb(arg, &a);
 		arrival_free(&a);
 	}

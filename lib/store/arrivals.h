@@ -28,6 +28,8 @@ struct arrival {
  * many inputs queued.
  */
 int arrival_admit(struct db *db, struct arrival *a, bool *seen, struct err *e);
+/* An envelope by its id, before all one that was sent from here: 1 found, 0 none, -1. */
+int arrival_load(struct db *db, const char *id, struct arrival *a, struct err *e);
 /* Newest first. */
 int arrivals(struct db *db, const char *session, int64_t limit,
     int (*cb)(void *arg, const struct arrival *a), void *arg, struct err *e);

@@ -204,6 +204,32 @@ outbox_state(struct db *db, const char *id, const char *state,
 }
 
 static int
+resend(struct db *db, const char *id, const char *address, int64_t expires_ms,
+    struct err *e)
+{
+	int rc = db_run(db, e, "UPDATE letters SET state = 'accepted',"
+	    " address = ?2, error = NULL, next_ms = ?3, changed_ms = ?3,"
+	    " expires_ms = ?4 WHERE id = ?1 AND state IN ('accepted',"
+	    " 'expired', 'refused')", "ssii", id, address, time_ms(),
+	    expires_ms);
+
+	if (rc == 0)
+		return err_set(e, E_CONFLICT, "letter %.80s was delivered", id);
+	return rc < 0 ? -1 : hop_put(db, id, "sent again", NULL, e);
+}
+
+int
+outbox_resend(struct db *db, const char *id, const char *address,
+    int64_t expires_ms, struct err *e)
+{
+	bool own;
+
+	if (db_enter(db, &own, e) < 0)
+		return -1;
+	return db_leave(db, own, resend(db, id, address, expires_ms, e), e);
+}
+
+static int
 expire(struct db *db, int64_t now_ms, struct err *e)
 {
 	if (db_run(db, e, "INSERT INTO hops(id, at_ms, what, detail)"

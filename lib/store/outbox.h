@@ -37,6 +37,12 @@ int64_t outbox_next(struct db *db, struct err *e);
 /* A new state, with what is known of it; writes the hop, too. */
 int outbox_state(struct db *db, const char *id, const char *state,
     const char *error, int64_t next_ms, struct err *e);
+/*
+ * A dead letter is sent again, one that waits for its next try is tried now.  address:
+ * where its receiver is now.  CONFLICT if it was delivered.
+ */
+int outbox_resend(struct db *db, const char *id, const char *address,
+    int64_t expires_ms, struct err *e);
 /* What is past its time becomes a dead letter; how many, or -1. */
 int outbox_expire(struct db *db, int64_t now_ms, struct err *e);
 /* A response came: 1 if `id` is a request of ours to that key, 0 if not. */

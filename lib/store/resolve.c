@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/participants.h"
 #include "store/sessions.h"
 #include "store/sql.h"
 
@@ -171,10 +172,28 @@ prefix(struct db *db, const char *ref, char id[UUID_LEN + 1], struct err *e)
 	return rc;
 }
 
+/* By its comms name: 1 found, 0 none, -1. */
+static int
+named(struct db *db, const char *ref, char id[UUID_LEN + 1], struct err *e)
+{
+	struct participant p;
+	bool more;
+	int rc = participant_by_name(db, ref, &p, &more, e);
+
+	if (rc <= 0)
+		return rc;
+	memcpy(id, p.session, UUID_LEN + 1);
+	participant_free(&p);
+	return more ? err_set(e, E_INVALID_PARAMS, "several sessions are "
+	    "called '%.80s': name one by its id", ref) : 1;
+}
+
 int
 session_resolve(struct db *db, const char *ref, char id[UUID_LEN + 1],
     struct err *e)
 {
+	int rc;
+
 	if (!*ref)
 		return err_set(e, E_INVALID_PARAMS, "empty session reference");
 	if (!strcmp(ref, "last"))
@@ -183,6 +202,8 @@ session_resolve(struct db *db, const char *ref, char id[UUID_LEN + 1],
 		return relative(db, ref, id, e);
 	if (uuid_valid(ref))
 		return exact(db, ref, id, e);
+	if ((rc = named(db, ref, id, e)) != 0)
+		return rc < 0 ? -1 : 0;
 	if (strchr(ref, ':'))
 		return locator(db, ref, id, e);
 	if (strlen(ref) >= UUID_LEN)

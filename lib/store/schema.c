@@ -217,7 +217,7 @@ static const char v4[] =
     " json TEXT NOT NULL,"
     " input TEXT,"
     " created_ms INTEGER NOT NULL,"
-    " UNIQUE(sender_key, id)"
+    " UNIQUE(id, sender_key)"
     ") STRICT;"
     "CREATE INDEX arrivals_session ON arrivals(session, seq);"
 

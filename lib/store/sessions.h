@@ -51,8 +51,8 @@ void session_free(struct session *s);
 int session_save(struct db *db, const struct session *s, struct err *e);
 
 /*
- * A reference as people write it -> full id: UUID, "<realm>:<uuid>", unique prefix,
- * "last", "~", "~N".  "~1" and "last" are the newest, "~2" the second newest, as the
+ * A reference as people write it -> full id: UUID, comms name, "<realm>:<uuid>", unique
+ * prefix, "last", "~", "~N".  "~1" and "last" are the newest, "~2" the second newest, as the
  * documents say.  Newest = updated_ms descending, then id.  An ambiguous prefix is
  * INVALID_PARAMS and the text lists up to 5 candidates.  Archived sessions are found
  * by UUID only.
