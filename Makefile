@@ -54,6 +54,10 @@ TOOLS  := $(B)/t/tool/schema_check $(B)/t/spy.so
 # Other names of a command: the mode goes by the name.
 LINKS  := $(B)/bin/rkat-rpc $(B)/bin/rkat-rest
 
+# Goals may be named by that other path, too.
+$(CURDIR)/$(B)/%: $(B)/%
+	@:
+
 .PHONY: all
 all: $(BINS) $(LINKS)
 	@:

@@ -84,6 +84,24 @@ sound() {
 	[ "$n" -gt 6 ]
 }
 
+@test "a queued prompt: dozens of deaths cost it nothing, for ever it is not tried" {
+	fresh; queue go queue
+	die_at commit.after:1 --drain "$S"
+	for n in 1 2 3 4 5 6; do
+		die_at commit.after:1 --drain "$S"
+		same "$(db "SELECT state, deaths, attempts FROM runs")" "running|$n|0"
+	done
+	# An answer of the model is progress: the count begins anew.
+	die_at commit.after:2 --drain "$S"
+	same "$(db "SELECT state, deaths, attempts FROM runs")" "running|0|0"
+	db "UPDATE runs SET deaths = 49"
+	die_at commit.after:2 --drain "$S"	# the results of the tools, then it takes it up
+	same "$(db "SELECT state, deaths FROM runs")" "running|50"
+	rkat-turn --drain "$S" </dev/null >/dev/null
+	same "$(db "SELECT state, recoveries FROM inputs")" "abandoned|8"
+	same "$(db "SELECT group_concat(state) FROM runs")" interrupted
+}
+
 @test "killed again while it recovers: still nothing is lost or doubled" {
 	n=1
 	while

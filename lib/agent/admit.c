@@ -272,7 +272,8 @@ say_started(struct agent *a)
 	char last[32];
 
 	eventlog_last_lifecycle(a->log, last);
-	if (a->run.attempts == 0 || strcmp(last, "run_started")) {
+	if ((a->run.attempts == 0 && a->run.deaths == 0) ||
+	    strcmp(last, "run_started")) {
 		admit_last_prompt(a, &prompt);
 		emit_run_started(agent_event(a), a->s.id, buf_str(&prompt),
 		    prompt.n);
@@ -377,7 +378,10 @@ done:
 	return rc;
 }
 
-/* Inputs of a failed run that nobody was told of: once more, if they have tries left. */
+/*
+ * Inputs of a failed run that nobody was told of: once more, if they have tries left.
+ * That a run was stopped because its process had to go is no failure of theirs.
+ */
 static int
 retry_failed(struct agent *a, struct err *e)
 {
@@ -391,7 +395,7 @@ retry_failed(struct agent *a, struct err *e)
 		return rc;
 	if ((rc = run_last(a->env.db, a->s.id, &last, e)) <= 0)
 		return rc;
-	new_run(a, last.attempts + 1);
+	new_run(a, last.attempts + !strcmp(last.state, "failed"));
 	run_free(&last);
 	a->direct = false;
 	return start_at_boundary(a, NULL, true, e);
@@ -410,7 +414,7 @@ admit_run(struct agent *a, const struct run_spec *spec, bool drain,
 		return -1;
 	}
 	if (a->run.state && !prompt) {
-		a->run.attempts++;
+		a->run.deaths++;
 		a->direct = false;
 		rc = start_at_boundary(a, spec, false, e);
 		goto done;

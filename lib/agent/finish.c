@@ -99,11 +99,11 @@ state_of(const struct err *failed)
 static bool
 again(const struct agent *a, const struct err *failed)
 {
-	bool unwanted = failed->code == E_REQUEST_CANCELLED && !a->stopping;
+	bool more = failed->code == E_REQUEST_CANCELLED ? a->stopping :
+	    a->run.attempts + 1 < ATTEMPTS_MAX;
 
 	return failed->code != E_NONE && failed->code != E_CALLBACK_PENDING &&
-	    !unwanted && !a->direct && a->run.attempts + 1 < ATTEMPTS_MAX &&
-	    admit_at_boundary(a);
+	    more && !a->direct && admit_at_boundary(a);
 }
 
 static int

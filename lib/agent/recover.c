@@ -103,7 +103,7 @@ can_be_taken_up(struct agent *a, bool *yes, struct err *e)
 
 	if (inputs_applied(a->env.db, a->s.id, &list, &n, e) < 0)
 		return -1;
-	*yes = n > 0 && a->run.attempts + 1 < ATTEMPTS_MAX;
+	*yes = n > 0 && a->run.deaths < DEATHS_MAX;
 	for (size_t i = 0; i < n; i++)
 		*yes &= !json_get_bool(json_text(list[i].body), "direct", false);
 	inputs_free(list, n);

@@ -267,6 +267,12 @@ int compact_maybe(struct agent *a, struct err *e);
 /* ---- finish.c ---- */
 /* How often a run over inputs that nobody waits for is tried (agent sheet 17.6). */
 #define ATTEMPTS_MAX 3
+/*
+ * How often in a row it is taken up again without getting anywhere when its process
+ * dies: that says little about the inputs, but one that kills whoever takes it shall
+ * not do so for ever.
+ */
+#define DEATHS_MAX 50
 /* Text of the newest assistant message that has any, in the whole session. */
 void finish_last_text(const struct agent *a, struct buf *text);
 /* End the run: hooks, rows, the terminal event.  failed: E_NONE means success. */

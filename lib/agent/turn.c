@@ -117,6 +117,7 @@ count(struct agent *a, const struct usage *u)
 	a->budget.used[BUDGET_TOKENS] += u->input + u->output;
 	a->last_input = u->input;
 	a->run.turns++;
+	a->run.deaths = 0;
 }
 
 /* The answer, its tool calls, its cost and the context that it saw: one step. */

@@ -14,7 +14,7 @@ struct db;
  * The queue in front of every session.  A row is what the world said, kept as it
  * came.  queued -> applied (its user message is in the transcript; same transaction)
  * -> consumed (its run ended); or abandoned (its caller was told of the failure, three
- * runs failed, it was cancelled or reset away); or coalesced into a newer one.
+ * runs failed, its processes died again and again, it was cancelled or reset away); or coalesced into a newer one.
  * Contract: agent sheet section 17.
  */
 struct input {

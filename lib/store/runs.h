@@ -24,7 +24,8 @@ struct run {
 	int64_t started_ms, ended_ms;
 	struct usage usage;	/* this run only */
 	int64_t turns, tool_calls;
-	int64_t attempts;	/* times it was taken up again after its process died */
+	int64_t attempts;	/* runs over the same inputs that failed before it */
+	int64_t deaths;		/* of its processes, since the model last answered */
 };
 
 /* All inside a transaction. */

@@ -228,7 +228,9 @@ static const char v4[] =
     " what TEXT NOT NULL,"
     " detail TEXT"
     ") STRICT;"
-    "CREATE INDEX hops_id ON hops(id, seq);";
+    "CREATE INDEX hops_id ON hops(id, seq);"
+
+    "ALTER TABLE runs ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;";
 
 const char *const db_migrations[] = { v1, v2, v3, v4 };
 const int db_version = (int)COUNT(db_migrations);
