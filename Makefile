@@ -92,6 +92,7 @@ $(B)/bin/rkat-config: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) -lm
 $(B)/bin/rkat-turn: LIBS = $(LIBS_ALL)
 $(B)/bin/rkat-sim: LIBS = $(L_JQ) $(L_EVENT) $(L_CURL) -lm
 $(B)/bin/rkat-serve: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_EVENT) -lm
+$(B)/bin/rkat-peerd: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_EVENT) $(L_CBOR) -lm
 
 $(LINKS): $(B)/bin/rkat-serve
 	ln -sf rkat-serve $@

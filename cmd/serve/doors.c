@@ -92,7 +92,7 @@ open_inherited(struct server *s, const struct inherited *in, struct err *e)
 	if (listen_remote(in->fd) && !s->o.allow_remote)
 		return err_set(e, E_INVALID_PARAMS, "LISTEN_FDS: a socket "
 		    "beyond loopback needs --allow-remote and --token-file");
-	return open_door(s, in->fd, in->rest, NULL, e);
+	return open_door(s, in->fd, in->kind == INHERIT_REST, NULL, e);
 }
 
 int

@@ -6,18 +6,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
-#include "base/fs.h"
 #include "base/proc.h"
 #include "base/std.h"
 #include "base/util.h"
+#include "runner/command.h"
 #include "runner/drain.h"
 #include "runner/pool.h"
 #include "serve/auth.h"
@@ -70,6 +70,21 @@ on_rpc_drained(void *arg, bool late)
 		event_base_loopbreak(s->base);
 }
 
+#define SIZE(member) offsetof(struct http_limits, member), true
+#define SECONDS(member) offsetof(struct http_limits, member), false
+
+static const struct limit limits_keys[] = {
+	{ "connections", SIZE(connections), 1, 1000000 },
+	{ "in_flight", SIZE(in_flight), 1, 1000000 },
+	{ "subscribers", SIZE(subscribers), 0, 1000000 },
+	{ "body_bytes", SIZE(body), 1024, 1 << 30 },
+	{ "header_bytes", SIZE(headers), 1024, 1 << 20 },
+	{ "buffered_bytes", SIZE(buffered), 4096, 1 << 30 },
+	{ "idle_seconds", SECONDS(idle_s), 1, 86400 },
+	{ "stall_seconds", SECONDS(stall_s), 1, 86400 },
+	{ "keep_alive_seconds", SECONDS(keep_alive_s), 1, 86400 },
+};
+
 /* What can change while it runs: limits, tokens, the file of the access log. */
 static int
 load_files(struct server *s, struct err *e)
@@ -78,7 +93,8 @@ load_files(struct server *s, struct err *e)
 	struct http_limits limits = HTTP_LIMITS;
 	int fd = -1;
 
-	if (o->limits && limits_load(o->limits, &limits, e) < 0)
+	if (o->limits && limits_load(o->limits, limits_keys,
+	    COUNT(limits_keys), &limits, e) < 0)
 		return -1;
 	if (s->auth ? auth_reload(s->auth, e) < 0 : o->token_file &&
 	    !(s->auth = auth_load(o->token_file, e)))
@@ -141,26 +157,6 @@ new_base(bool stdio)
 	return base;
 }
 
-/* rkat-turn beside us first, so that an installation is one thing; then PATH. */
-static char *
-find_turn(void)
-{
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-	char *slash, *path;
-
-	if (n > 0) {
-		self[n] = '\0';
-		slash = strrchr(self, '/');
-		*slash = '\0';
-		path = fs_join(self, "rkat-turn");
-		if (access(path, X_OK) == 0)
-			return path;
-		free(path);
-	}
-	return proc_which("rkat-turn");
-}
-
 static int
 open_realm(struct server *s, struct err *e)
 {
@@ -171,9 +167,7 @@ open_realm(struct server *s, struct err *e)
 	    realm_create(&s->realm, e) < 0 ||
 	    !(s->db = db_open(&s->realm, e)))
 		return -1;
-	if (!(s->turn = find_turn()))
-		return err_set(e, E_FAILED, "rkat-turn is not installed");
-	return 0;
+	return worker_command(&s->worker, &s->realm, e);
 }
 
 static int
@@ -201,6 +195,9 @@ dispatch(struct server *s, struct err *e)
 	return rc;
 }
 
+static const char *const inherit_names[] = { [INHERIT_REST] = "rest",
+    [INHERIT_RPC] = "rpc", NULL };
+
 /* What was asked for, before anything is made. */
 static int
 settle_options(struct server *s, struct err *e)
@@ -209,8 +206,8 @@ settle_options(struct server *s, struct err *e)
 
 	s->notify = xstrdup(to);
 	unsetenv("NOTIFY_SOCKET");	/* not for our children */
-	if (inherit(s->inherited, &s->n_inherited, !strcmp(prog, "rkat-rest"),
-	    e) < 0)
+	if (inherit(s->inherited, &s->n_inherited, inherit_names,
+	    strcmp(prog, "rkat-rest") ? INHERIT_RPC : INHERIT_REST, e) < 0)
 		return -1;
 	if (!s->n_inherited && !options_listen(&s->o))
 		options_default(&s->o);
@@ -222,11 +219,11 @@ settle_options(struct server *s, struct err *e)
 
 /* The surfaces and what is behind them. */
 static void
-build(struct server *s, char *const *worker)
+build(struct server *s)
 {
 	s->base = new_base(s->o.rpc);
 	s->pool = pool_new(&(struct pool_opts){ .base = s->base,
-	    .argv = worker, .max = (size_t)s->o.workers,
+	    .argv = s->worker.argv, .max = (size_t)s->o.workers,
 	    .recycle = WORKER_JOBS,
 	    .too_large = WORKER_BYTES });
 	s->drain = drain_new(&(struct drain_opts){ .base = s->base,
@@ -251,31 +248,10 @@ build(struct server *s, char *const *worker)
 static int
 run(struct server *s, struct err *e)
 {
-	static char realm[] = "--realm", state[] = "--state-root",
-	    context[] = "--context-root", user[] = "--user-config-root",
-	    worker[] = "--worker";
-	char *argv[11] = { NULL };
-
 	if (settle_options(s, e) < 0 || open_realm(s, e) < 0)
 		return -1;
-	memcpy(argv, (char *[]){ s->turn, worker, realm, s->realm.id, state,
-	    s->realm.state_root, context, s->realm.context_root,
-	    s->realm.user_root ? user : NULL, s->realm.user_root },
-	    10 * sizeof *argv);
-	build(s, argv);
+	build(s);
 	return dispatch(s, e);
-}
-
-/* As many clients and workers as the system allows. */
-static void
-raise_limit(void)
-{
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
-		rl.rlim_cur = rl.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &rl);
-	}
 }
 
 static int
@@ -300,7 +276,7 @@ close_all(struct server *s, int status)
 	realm_free(&s->realm);
 	options_free(&s->o);
 	free(s->notify);
-	free(s->turn);
+	worker_command_free(&s->worker);
 	proc_end_all();
 	return status;
 }
@@ -335,7 +311,7 @@ main(int argc, char *argv[])
 		return status;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	raise_limit();
+	raise_descriptors();
 	status = run(&s, &e) < 0 ? err_report(prog, &e) : 0;
 	return close_all(&s, status);
 }

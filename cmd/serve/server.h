@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "runner/command.h"
 #include "serve/http.h"
 #include "serve/inherit.h"
 #include "serve/options.h"
@@ -21,6 +22,8 @@ struct door {
 	struct evconnlistener *rpc;	/* NULL: http.c has it */
 	char *path;			/* to be removed */
 };
+
+enum { INHERIT_REST, INHERIT_RPC };	/* kinds of sockets that we are given */
 
 struct server {
 	struct options o;
@@ -43,7 +46,7 @@ struct server {
 	int access_fd;
 	char *notify;		/* NOTIFY_SOCKET */
 	bool stopping, http_idle, rpc_idle;
-	char *turn;		/* rkat-turn */
+	struct worker_command worker;
 };
 
 /* ---- doors.c ---- */

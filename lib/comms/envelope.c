@@ -479,6 +479,19 @@ envelope_open(const void *p, size_t n, struct envelope *v, struct err *e)
 	return kind_json(k, map, &v->json, e);
 }
 
+int
+envelope_from(const void *p, size_t n, unsigned char from[KEY_LEN],
+    struct err *e)
+{
+	struct cbor c = { p, n };
+
+	if (cbor_check(c, e) < 0)
+		return -1;
+	if (cbor_kind(c) != CBOR_MAP)
+		return bad(e, "an envelope is a map");
+	return take_bytes(c, "from", from, KEY_LEN, e);
+}
+
 /* ---- acknowledgements ---- */
 
 int

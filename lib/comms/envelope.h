@@ -47,6 +47,12 @@ int envelope_seal(struct envelope *v, const struct identity *k,
  * of sheet section 5.  INVALID_PARAMS "decode: ..." or "signature: ...".
  */
 int envelope_open(const void *p, size_t n, struct envelope *v, struct err *e);
+/*
+ * Who says that he sent it: before the costly check of the signature.  INVALID_PARAMS
+ * "decode: ..." if it is not even a frame's CBOR.
+ */
+int envelope_from(const void *p, size_t n, unsigned char from[KEY_LEN],
+    struct err *e);
 /* The ACK of v by k, as a frame. */
 int envelope_ack(const struct envelope *v, const struct identity *k,
     struct buf *frame, struct err *e);

@@ -324,6 +324,12 @@ drain_job(struct drain *d, const char *session)
 	return i ? i->job : NULL;
 }
 
+bool
+drain_idle(const struct drain *d)
+{
+	return !d->tree;
+}
+
 void
 drain_stop(struct drain *d)
 {

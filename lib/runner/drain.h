@@ -1,6 +1,7 @@
 #ifndef RUNNER_DRAIN_H
 #define RUNNER_DRAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -52,6 +53,8 @@ void drain_wake(struct drain *d, const char *session);
 void drain_recover(struct drain *d);
 /* The turn under way, or NULL. */
 struct job *drain_job(struct drain *d, const char *session);
+/* Is there nothing to do, and nothing under way? */
+bool drain_idle(const struct drain *d);
 /* Start nothing more; who waits is done, what runs comes to its end. */
 void drain_stop(struct drain *d);
 

@@ -200,7 +200,7 @@ arrival_admit(struct db *db, struct arrival *a, bool *seen, struct err *e)
 		return rc;
 	if (note_answer(db, a, e) < 0)
 		return -1;
-	if (a->session && (admit_input(db, a, e) < 0 ||
+	if (a->session && !a->quiet && (admit_input(db, a, e) < 0 ||
 	    db_run(db, e, "UPDATE arrivals SET input = ?3"
 	    " WHERE sender_key = ?1 AND id = ?2", "sss", a->from_key, a->id,
 	    a->input) < 0))

@@ -319,6 +319,20 @@ db_rollback(struct db *db)
 }
 
 int
+db_mark(struct db *db, struct err *e)
+{
+	return db_run(db, e, "SAVEPOINT part", "") < 0 ? -1 : 0;
+}
+
+int
+db_unmark(struct db *db, bool keep, struct err *e)
+{
+	if (!keep && db_run(db, e, "ROLLBACK TO part", "") < 0)
+		return -1;
+	return db_run(db, e, "RELEASE part", "") < 0 ? -1 : 0;
+}
+
+int
 db_enter(struct db *db, bool *own, struct err *e)
 {
 	*own = sqlite3_get_autocommit(db->h);

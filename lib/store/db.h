@@ -23,6 +23,12 @@ const struct realm *db_realm(const struct db *db);
 int db_begin(struct db *db, struct err *e);
 int db_commit(struct db *db, struct err *e);	/* synced when it returns 0; rolled back when it fails */
 void db_rollback(struct db *db);		/* no transaction open: nothing */
+/*
+ * Inside a transaction, one part of it that may fail alone: what was done since the mark
+ * stays (keep) or is undone.  Marks do not nest.
+ */
+int db_mark(struct db *db, struct err *e);
+int db_unmark(struct db *db, bool keep, struct err *e);
 /* PRAGMA integrity_check and foreign_key_check; 0 if both are clean. */
 int db_check(struct db *db, struct err *e);
 

@@ -241,23 +241,40 @@ inputs_free(struct input *list, size_t n)
 
 /* ---- what there is to do ---- */
 
+int64_t
+inputs_waiting(struct db *db, const char *session, const char *kind,
+    struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT count(*) FROM inputs"
+	    " WHERE session = ?1 AND state = 'queued' AND kind = ?2", "ss",
+	    session, kind);
+	int64_t n = st && db_step(db, st, e) > 0 ?
+	    sqlite3_column_int64(st, 0) : -1;
+
+	db_done(db, st);
+	return n;
+}
+
 /* Each part has its own index: what is done with is never looked at. */
-static const char sql_due[] =
-    "SELECT d.session FROM ("
-    " SELECT session, min(seq) AS first FROM inputs"
-    "  WHERE state = 'queued' AND wake = 1 GROUP BY session"
-    " UNION ALL SELECT session, min(seq) FROM inputs"
-    "  WHERE state = 'applied' AND wake = 1 GROUP BY session"
-    " UNION ALL SELECT session, 0 FROM runs WHERE state = 'running') d"
-    " JOIN sessions s ON s.id = d.session AND s.archived = 0"
-    " GROUP BY d.session ORDER BY min(d.first)";
+#define DUE(only) \
+    "SELECT d.session FROM (" \
+    " SELECT session, min(seq) AS first FROM inputs" \
+    "  WHERE state = 'queued' AND wake = 1 GROUP BY session" \
+    " UNION ALL SELECT session, min(seq) FROM inputs" \
+    "  WHERE state = 'applied' AND wake = 1 GROUP BY session" \
+    " UNION ALL SELECT session, 0 FROM runs WHERE state = 'running') d" \
+    " JOIN sessions s ON s.id = d.session AND s.archived = 0" only \
+    " GROUP BY d.session ORDER BY min(d.first)"
+static const char sql_due[] = DUE("");
+static const char sql_due_residents[] = DUE(
+    " JOIN participants p ON p.session = d.session AND p.resident");
 
 /* All names first: the callback may write, which must not meet our open read. */
-int
-inputs_due_sessions(struct db *db,
+static int
+due(struct db *db, const char *sql,
     int (*cb)(void *arg, const char *session), void *arg, struct err *e)
 {
-	sqlite3_stmt *st = db_query(db, e, sql_due, "");
+	sqlite3_stmt *st = db_query(db, e, sql, "");
 	char **ids = NULL;
 	size_t n = 0;
 	int rc = -1, stop = 0;
@@ -274,6 +291,20 @@ inputs_due_sessions(struct db *db,
 	}
 	free(ids);
 	return rc;
+}
+
+int
+inputs_due_sessions(struct db *db,
+    int (*cb)(void *arg, const char *session), void *arg, struct err *e)
+{
+	return due(db, sql_due, cb, arg, e);
+}
+
+int
+inputs_due_residents(struct db *db,
+    int (*cb)(void *arg, const char *session), void *arg, struct err *e)
+{
+	return due(db, sql_due_residents, cb, arg, e);
 }
 
 static const char sql_due_one[] =

@@ -62,11 +62,18 @@ int inputs_load(struct db *db, const char *id, struct input *in, struct err *e);
 void input_free(struct input *in);		/* the fields, not the struct */
 void inputs_free(struct input *list, size_t n);
 
+/* How many of a kind wait in a session, or -1. */
+int64_t inputs_waiting(struct db *db, const char *session, const char *kind,
+    struct err *e);
+
 /*
  * Sessions (not archived) that a server which starts has to look after: their queued
  * input wakes them, or their run failed or died.  Oldest first; cb as in session_list.
  */
 int inputs_due_sessions(struct db *db,
+    int (*cb)(void *arg, const char *session), void *arg, struct err *e);
+/* The resident ones among them. */
+int inputs_due_residents(struct db *db,
     int (*cb)(void *arg, const char *session), void *arg, struct err *e);
 /*
  * Has the session a queued input that wakes it, or a run that has not ended (alive or

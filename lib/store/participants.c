@@ -122,3 +122,23 @@ participants(struct db *db, bool resident_only,
 	free(v);
 	return rc;
 }
+
+int
+participants_listening(struct db *db,
+    int (*cb)(void *arg, const char *session, const char *listen), void *arg,
+    struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT p.session, p.listen" LIVE
+	    "WHERE p.listen IS NOT NULL ORDER BY p.session", "");
+	int rc = -1, stop = 0;
+
+	while (!stop && st && (rc = db_step(db, st, e)) > 0) {
+		char *session = db_text(st, 0), *listen = db_text(st, 1);
+
+		stop = cb(arg, session, listen);
+		free(session);
+		free(listen);
+	}
+	db_done(db, st);
+	return rc < 0 ? -1 : 0;
+}

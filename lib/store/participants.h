@@ -33,6 +33,10 @@ int participant_by_name(struct db *db, const char *name, struct participant *p,
 int participants(struct db *db, bool resident_only,
     int (*cb)(void *arg, const struct participant *p), void *arg,
     struct err *e);
+/* Those that have a listener of their own; cb as above. */
+int participants_listening(struct db *db,
+    int (*cb)(void *arg, const char *session, const char *listen), void *arg,
+    struct err *e);
 void participant_free(struct participant *p);
 
 #endif

@@ -1,0 +1,210 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "base/buf.h"
+#include "base/util.h"
+#include "peerd/peerd.h"
+#include "serve/inherit.h"
+#include "serve/listen.h"
+#include "store/config.h"
+#include "store/db.h"
+#include "store/participants.h"
+
+/* Where signed envelopes come in. */
+
+struct door {
+	struct door *next;
+	struct peerd *p;
+	struct evconnlistener *ev;
+	const char *channel;
+	char *path;		/* to be removed, or NULL */
+	char *asked;		/* the address as a participant has it, or NULL */
+};
+struct doors {
+	struct door *first;
+};
+
+static void
+on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
+    int len, void *arg)
+{
+	struct door *d = arg;
+
+	(void)ev;
+	(void)len;
+	in_accept(d->p, fd, sa, d->channel);
+}
+
+/* fd -1: it could not be opened. */
+static int
+add(struct peerd *p, int fd, const char *path, const char *asked)
+{
+	struct door *d;
+	char *name;
+
+	if (fd < 0)
+		return -1;
+	d = xcalloc(1, sizeof *d);
+	name = listen_name(fd, "tcp");
+	*d = (struct door){ .next = p->doors->first, .p = p,
+	    .channel = strncmp(name, "unix:", 5) ? "tcp" : "uds",
+	    .path = xstrdup(path), .asked = xstrdup(asked) };
+	d->ev = evconnlistener_new(p->base, on_accept, d,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	p->doors->first = d;
+	fprintf(stderr, "%s listening on %s\n", prog, name);
+	free(name);
+	return 0;
+}
+
+/* A signature is asked for from everybody, so any address will do. */
+static int
+open_tcp(struct peerd *p, const char *flag, const char *where,
+    const char *asked, struct err *e)
+{
+	return add(p, listen_tcp(&(struct listen_at){ .flag = flag,
+	    .where = where, .remote = true, .names = true }, e), NULL, asked);
+}
+
+static int
+open_unix(struct peerd *p, const char *flag, const char *path,
+    const char *asked, struct err *e)
+{
+	return add(p, listen_unix(flag, path, e), path, asked);
+}
+
+/* ---- sessions that have a listener of their own ---- */
+
+static bool
+is_open(const struct peerd *p, const char *asked)
+{
+	const struct door *d;
+
+	for (d = p->doors->first; d; d = d->next)
+		if (d->asked && !strcmp(d->asked, asked))
+			return true;
+	return false;
+}
+
+static int
+open_own(void *arg, const char *session, const char *listen)
+{
+	struct peerd *p = arg;
+	struct err e = ERR_NONE;
+	struct address a;
+	int rc = -1;
+
+	if (is_open(p, listen))
+		return 0;
+	if (address_parse(listen, &a, &e) == 0) {
+		if (a.kind == ADDRESS_UNIX)
+			rc = open_unix(p, "its listener", a.path, listen, &e);
+		else
+			rc = open_tcp(p, "its listener", strstr(listen, "://") +
+			    3, listen, &e);
+		address_free(&a);
+	}
+	if (rc < 0)
+		warn("session %s: %s", session, e.text);
+	return 0;
+}
+
+void
+doors_look(struct peerd *p)
+{
+	struct err e = ERR_NONE;
+
+	if (participants_listening(p->db, open_own, p, &e) < 0)
+		warn("sessions with a listener: %s", e.text);
+}
+
+/* ---- what we were asked for ---- */
+
+/* comms.mode and comms.address, where no flag says otherwise. */
+static int
+open_configured(struct peerd *p, struct err *e)
+{
+	struct config c;
+	char *mode, *at, *path;
+	int rc = 0;
+
+	if (config_load(&p->realm, &c, e) < 0)
+		return -1;
+	mode = config_str(&c, "comms/mode");
+	at = config_str(&c, "comms/address");
+	if (strcmp(mode, "inproc") && !at) {
+		rc = err_set(e, E_INVALID_PARAMS, "comms.address is required "
+		    "when comms.mode = %s", mode);
+	} else if (!strcmp(mode, "tcp")) {
+		rc = open_tcp(p, "comms.address", at, NULL, e);
+	} else if (!strcmp(mode, "uds")) {
+		path = *at == '/' ? xstrdup(at) : xasprintf("%s/%s",
+		    p->realm.dir, at);
+		rc = open_unix(p, "comms.address", path, NULL, e);
+		free(path);
+	}
+	free(mode);
+	free(at);
+	config_free(&c);
+	return rc;
+}
+
+static int
+open_inherited(struct peerd *p, size_t *n, struct err *e)
+{
+	static const char *const kinds[] = { "comms", "event", NULL };
+	struct inherited list[INHERIT_MAX];
+
+	if (inherit(list, n, kinds, 0, e) < 0)
+		return -1;
+	for (size_t i = 0; i < *n; i++)
+		if ((list[i].kind ? plain_listen(p, list[i].fd, e) :
+		    add(p, list[i].fd, NULL, NULL)) < 0)
+			return -1;
+	return 0;
+}
+
+int
+doors_open(struct peerd *p, struct err *e)
+{
+	const struct options *o = &p->o;
+	size_t given;
+
+	p->doors = xcalloc(1, sizeof *p->doors);
+	if (o->once)
+		return 0;
+	if (open_inherited(p, &given, e) < 0)
+		return -1;
+	if (o->tcp && open_tcp(p, "--listen-tcp", o->tcp, NULL, e) < 0)
+		return -1;
+	if (o->unix_path && open_unix(p, "--listen-unix", o->unix_path, NULL,
+	    e) < 0)
+		return -1;
+	if (!given && !o->tcp && !o->unix_path && open_configured(p, e) < 0)
+		return -1;
+	doors_look(p);
+	return plain_open(p, e);
+}
+
+void
+doors_close(struct peerd *p)
+{
+	struct door *d;
+
+	while (p->doors && (d = p->doors->first)) {
+		p->doors->first = d->next;
+		evconnlistener_free(d->ev);
+		if (d->path)
+			unlink(d->path);
+		free(d->path);
+		free(d->asked);
+		free(d);
+	}
+	free(p->doors);
+	p->doors = NULL;
+}

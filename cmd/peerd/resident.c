@@ -1,0 +1,62 @@
+#include <string.h>
+
+#include "base/util.h"
+#include "peerd/peerd.h"
+#include "runner/drain.h"
+#include "store/db.h"
+#include "store/inputs.h"
+#include "store/lock.h"
+#include "store/participants.h"
+
+/* Is the session one that we look after? */
+static bool
+is_ours(struct peerd *p, const char *session)
+{
+	struct participant row;
+	bool found = p->o.n_sessions == 0, resident;
+
+	for (size_t i = 0; i < p->o.n_sessions && !found; i++)
+		found = !strcmp(p->o.sessions[i], session);
+	if (!found || participant_load(p->db, session, &row, NULL) <= 0)
+		return false;
+	resident = row.resident;
+	participant_free(&row);
+	return resident;
+}
+
+static int
+wake(void *arg, const char *session)
+{
+	struct peerd *p = arg;
+
+	if (is_ours(p, session))
+		drain_wake(p->drain, session);
+	return 0;
+}
+
+void
+residents_look(struct peerd *p)
+{
+	struct err e = ERR_NONE;
+
+	if (inputs_due_residents(p->db, wake, p, &e) < 0)
+		warn("residents with work: %s", e.text);
+}
+
+void
+resident_wake(struct peerd *p, const char *session)
+{
+	if (p->stopping || !is_ours(p, session))
+		bell_ring(&p->realm, session, 'w');
+	else
+		drain_wake(p->drain, session);
+}
+
+bool
+residents_left(struct peerd *p)
+{
+	for (size_t i = 0; i < p->o.n_sessions; i++)
+		if (is_ours(p, p->o.sessions[i]))
+			return true;
+	return false;
+}
