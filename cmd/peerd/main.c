@@ -173,7 +173,7 @@ take_realm(struct peerd *p, struct err *e)
 {
 	if (lock_session(&p->realm, "peerd", &p->lock_fd, e) == 0)
 		return bell_open(&p->realm, "peerd", &p->bell_fd, e);
-	return e->code != E_SESSION_BUSY ? -1 : err_set(e, E_SESSION_BUSY,
+	return e->code != E_SESSION_BUSY ? -1 : err_set(e, E_CONFLICT,
 	    "another rkat-peerd runs for realm %.80s", p->realm.id);
 }
 
