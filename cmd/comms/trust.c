@@ -16,7 +16,7 @@
 struct adding {
 	char *name, *key, *address;
 	const char *file, *description;
-	struct buf labels;		/* JSON object, not closed; empty: none */
+	struct buf labels;		/* JSON object; empty: none */
 };
 
 /* ---- a binding file ---- */
@@ -87,37 +87,16 @@ open_binding(struct cmd *c, struct adding *a)
 
 /* ---- add ---- */
 
-static int
-add_label(struct cmd *c, struct adding *a, const char *arg)
-{
-	const char *eq = strchr(arg, '=');
-
-	if (option_utf8("--label", arg, &c->e) < 0)
-		return -1;
-	if (!eq || eq == arg)
-		return option_bad(&c->e, "--label", "key=value", arg);
-	if (!a->labels.n)
-		jput_open(&a->labels, '{');
-	else
-		buf_putc(&a->labels, ',');
-	jput_str(&a->labels, arg, (size_t)(eq - arg));
-	buf_putc(&a->labels, ':');
-	jput_str(&a->labels, eq + 1, strlen(eq + 1));
-	return 0;
-}
-
 static char *
-meta_of(struct adding *a)
+meta_of(const struct adding *a)
 {
 	struct buf b = BUF_INIT;
 
 	jput_open(&b, '{');
 	if (a->description)
 		jput_kcstr(&b, "description", a->description);
-	if (a->labels.n) {
-		jput_close(&a->labels, '}');
+	if (a->labels.n)
 		jput_kraw(&b, "labels", a->labels.p, a->labels.n);
-	}
 	jput_close(&b, '}');
 	return buf_steal(&b);
 }
@@ -156,7 +135,8 @@ add_options(struct cmd *c, int argc, char *argv[], struct adding *a)
 		case 'j': c->json = true; break;
 		case 'd': rc = option_text(&a->description, "--description",
 		    optarg, &c->e); break;
-		case 'l': rc = add_label(c, a, optarg); break;
+		case 'l': rc = option_label(&a->labels, "--label",
+		    optarg, &c->e); break;
 		case 'f': a->file = optarg; break;
 		case 'n': name = optarg; break;
 		default: return cmd_usage(c);

@@ -1,17 +1,38 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/spec.h"
 #include "base/jput.h"
+#include "base/option.h"
+#include "comms/send.h"
+#include "comms/trust.h"
 #include "session/session.h"
 #include "store/config.h"
 
 /* create: a row; nothing is asked of a model.  Options: cli sheet section 3. */
 
 /* Options are numbered behind every letter, those of the session first. */
-enum { FIRST = 256, JSON = FIRST + N_SPEC_FLAGS };
+enum { FIRST = 256, JSON = FIRST + N_SPEC_FLAGS, COMMS_NAME, KEEP_ALIVE,
+	DESCRIPTION, LABEL };
+
+static const struct option own[] = {
+	{ "json", no_argument, NULL, JSON },
+	{ "comms-name", required_argument, NULL, COMMS_NAME },
+	{ "keep-alive", no_argument, NULL, KEEP_ALIVE },
+	{ "agent-description", required_argument, NULL, DESCRIPTION },
+	{ "agent-label", required_argument, NULL, LABEL },
+	{ NULL, 0, NULL, 0 }
+};
+
+/* What others may know of it. */
+struct agent_options {
+	const char *name, *description;
+	bool keep_alive;
+	struct buf labels;		/* JSON object; empty: none */
+};
 
 static void
-getopt_tables(struct option longs[N_SPEC_FLAGS + 2],
+getopt_tables(struct option longs[N_SPEC_FLAGS + COUNT(own)],
     char letters[2 * N_SPEC_FLAGS + 2])
 {
 	size_t n = 0;
@@ -27,8 +48,7 @@ getopt_tables(struct option longs[N_SPEC_FLAGS + 2],
 			letters[n++] = ':';
 	}
 	letters[n] = '\0';
-	longs[N_SPEC_FLAGS] = (struct option){ "json", no_argument, NULL, JSON };
-	longs[N_SPEC_FLAGS + 1] = (struct option){ NULL, 0, NULL, 0 };
+	memcpy(longs + N_SPEC_FLAGS, own, sizeof own);
 }
 
 static const struct spec_flag *
@@ -41,53 +61,114 @@ flag_of(int c)
 	return NULL;
 }
 
-/* 0, -1 or 2 for a usage error. */
 static int
-parse(struct cmd *c, struct spec_options *o, int argc, char *argv[])
+take_own(struct cmd *c, struct agent_options *a, int opt)
 {
-	struct option longs[N_SPEC_FLAGS + 2];
+	switch (opt) {
+	case JSON: c->json = true; return 0;
+	case COMMS_NAME: return option_text(&a->name, "--comms-name", optarg,
+	    &c->e);
+	case KEEP_ALIVE: a->keep_alive = true; return 0;
+	case DESCRIPTION: return option_text(&a->description,
+	    "--agent-description", optarg, &c->e);
+	case LABEL: return option_label(&a->labels, "--agent-label", optarg,
+	    &c->e);
+	}
+	return cmd_usage(c);
+}
+
+static int
+check_own(struct cmd *c, const struct agent_options *a)
+{
+	const char *needs = a->keep_alive ? "--keep-alive" :
+	    a->description ? "--agent-description" :
+	    a->labels.n ? "--agent-label" : NULL;
+
+	if (!a->name && needs)
+		return err_set(&c->e, E_INVALID_PARAMS,
+		    "%s: wants --comms-name, too", needs);
+	if (a->name && !peer_name_valid(a->name))
+		return err_set(&c->e, E_INVALID_PARAMS, "--comms-name: not "
+		    "blank, no control characters");
+	return 0;
+}
+
+static int
+parse(struct cmd *c, struct spec_options *o, struct agent_options *a, int argc,
+    char *argv[])
+{
+	struct option longs[N_SPEC_FLAGS + COUNT(own)];
 	char letters[2 * N_SPEC_FLAGS + 2];
 	const struct spec_flag *f;
 	int opt;
 
 	getopt_tables(longs, letters);
 	while ((opt = cmd_option(c, argc, argv, letters, longs)) != -1) {
-		if (opt == JSON)
-			c->json = true;
-		else if (!(f = flag_of(opt)))
-			return cmd_usage(c);
-		else if (f->set(o, f->name, optarg, &c->e) < 0)
+		if (!(f = flag_of(opt))) {
+			if (take_own(c, a, opt) < 0)
+				return -1;
+		} else if (f->set(o, f->name, optarg, &c->e) < 0) {
 			return -1;
+		}
 	}
 	if (optind != argc)
 		return cmd_usage(c);
 	spec_finish(o);
-	return 0;
+	return check_own(c, a);
+}
+
+static char *
+meta_of(const struct agent_options *a)
+{
+	struct buf b = BUF_INIT;
+
+	jput_open(&b, '{');
+	if (a->description)
+		jput_kcstr(&b, "description", a->description);
+	if (a->labels.n)
+		jput_kraw(&b, "labels", a->labels.p, a->labels.n);
+	jput_close(&b, '}');
+	return buf_steal(&b);
 }
 
 static int
-make(struct cmd *c, const struct spec_options *o, struct session *s)
+make(struct cmd *c, const struct spec_options *o,
+    const struct agent_options *a, struct session *s)
 {
 	struct session_spec spec;
 	struct config config;
+	char *meta = NULL;
 	int rc;
 
 	if (config_load(&c->realm, &config, &c->e) < 0)
 		return -1;
 	spec_fill(o, &config, &spec);
+	if (a->name) {
+		meta = meta_of(a);
+		spec.comms_name = a->name;
+		spec.keep_alive = a->keep_alive;
+		spec.peer_meta = json_text(meta);
+	}
 	rc = agent_create_session(c->db, &spec, s, &c->e);
+	if (rc == 0 && a->name)
+		rc = comms_enable(c->db, s->id, a->name, json_text(meta),
+		    a->keep_alive, NULL, NULL, &c->e);
+	if (rc < 0)
+		session_free(s);
+	free(meta);
 	config_free(&config);
 	return rc;
 }
 
 static int
-create(struct cmd *c, const struct spec_options *o)
+create(struct cmd *c, const struct spec_options *o,
+    const struct agent_options *a)
 {
 	struct session s;
 	struct buf b = BUF_INIT;
 	int rc;
 
-	if (cmd_open(c) < 0 || make(c, o, &s) < 0)
+	if (cmd_open(c) < 0 || make(c, o, a, &s) < 0)
 		return -1;
 	if (c->json) {
 		jput_open(&b, '{');
@@ -105,10 +186,12 @@ create(struct cmd *c, const struct spec_options *o)
 VERB(verb_create)
 {
 	struct spec_options o = SPEC_OPTIONS_INIT;
-	int rc = parse(c, &o, argc, argv);
+	struct agent_options a = { .name = NULL };
+	int rc = parse(c, &o, &a, argc, argv);
 
 	if (rc == 0)
-		rc = create(c, &o);
+		rc = create(c, &o, &a);
 	spec_free(&o);
+	buf_free(&a.labels);
 	return rc;
 }

@@ -9,6 +9,7 @@
 #include "session/info.h"
 #include "session/session.h"
 #include "store/lock.h"
+#include "store/participants.h"
 #include "store/sessions.h"
 
 /* The list of sessions: cli sheet 8.2; as JSON: SessionSummary of the rpc sheet 7.2. */
@@ -61,7 +62,8 @@ struct table {
 	struct buf rows;	/* text: finished lines; JSON: elements */
 	struct buf plain;	/* the lines again, without labels */
 	size_t n;
-	bool labels;		/* some row has some */
+	bool labels;		/* some row has some, or a comms name */
+	struct err e;		/* of a row */
 };
 
 static void
@@ -89,20 +91,27 @@ add_row(void *arg, const struct session *s)
 	char count[24], created[24], updated[24];
 	char *ref = xasprintf("%s:%s", t->c->realm.id, s->id);
 	bool labels = json_count(json_text(s->labels)) > 0;
+	struct buf comms = BUF_INIT;
 
+	if (info_comms_text(t->c->db, s->id, &comms, &t->e) < 0)
+		return -1;
 	snprintf(count, sizeof count, "%" PRId64, s->messages);
 	minute(s->created_ms, created);
 	minute(s->updated_ms, updated);
 	put_row(&t->rows, s->id, ref, count, created, updated);
 	put_row(&t->plain, s->id, ref, count, created, updated);
 	buf_putc(&t->rows, ' ');
+	buf_put(&t->rows, buf_str(&comms), comms.n);
+	if (comms.n && labels)
+		buf_puts(&t->rows, ", ");
 	if (labels)
 		put_labels(&t->rows, s->labels);
 	buf_putc(&t->rows, '\n');
 	buf_putc(&t->plain, '\n');
-	t->labels |= labels;
+	t->labels |= labels || comms.n;
 	t->n++;
 	free(ref);
+	buf_free(&comms);
 	return 0;
 }
 
@@ -142,8 +151,9 @@ add_json(void *arg, const struct session *s)
 		jput_kbool(b, "archived", true);
 	if (json_count(json_text(s->labels)))
 		jput_kraw(b, "labels", s->labels, strlen(s->labels));
+	info_comms(t->c->db, s->id, b, &t->e);
 	jput_close(b, '}');
-	return 0;
+	return t->e.code != E_NONE;
 }
 
 /* The two fields that every JSON view of a session starts with, and its times. */
@@ -160,6 +170,34 @@ info_emit(struct buf *b, const struct realm *r, const struct session *s)
 	free(ref);
 }
 
+int
+info_comms(struct db *db, const char *session, struct buf *b, struct err *e)
+{
+	struct participant p;
+	int rc = participant_load(db, session, &p, e);
+
+	if (rc <= 0)
+		return rc;
+	jput_kcstr(b, "comms_name", p.name);
+	jput_kbool(b, "resident", p.resident);
+	participant_free(&p);
+	return 0;
+}
+
+int
+info_comms_text(struct db *db, const char *session, struct buf *b,
+    struct err *e)
+{
+	struct participant p;
+	int rc = participant_load(db, session, &p, e);
+
+	if (rc <= 0)
+		return rc;
+	buf_printf(b, "@%s%s", p.name, p.resident ? " (resident)" : "");
+	participant_free(&p);
+	return 0;
+}
+
 static int
 list(struct cmd *c, const struct session_query *q)
 {
@@ -173,6 +211,10 @@ list(struct cmd *c, const struct session_query *q)
 		    &c->e);
 	else if (c->e.code == E_SESSION_NOT_FOUND)	/* no such realm yet */
 		rc = 0;
+	if (rc == 0 && t.e.code != E_NONE) {
+		c->e = t.e;
+		rc = -1;
+	}
 	if (c->json)
 		jput_close(&t.rows, ']');
 	if (rc == 0)

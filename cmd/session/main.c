@@ -9,7 +9,8 @@ static const struct verb verbs[] = {
 	    "[--system|--system-prompt text] [--instructions text]... [--max-tokens n] "
 	    "[--label k=v]... [-t|--tools preset|--yolo] [--schema file|json] "
 	    "[--param k=v]... [--params-json json] [--sandbox mode] [--network] "
-	    "[--app-context json]",
+	    "[--app-context json] [--comms-name name] [--keep-alive] "
+	    "[--agent-description text] [--agent-label k=v]...",
 	    "make a session and print its id" },
 	{ "list", verb_list, "[--json] [--limit n] [--offset n] [--label k=v]... [--archived]",
 	    "the newest first" },

@@ -170,11 +170,16 @@ disarm(struct buf *b)
 static int
 show_text(struct cmd *c, const struct session *s, const struct messages *m)
 {
-	struct buf b = BUF_INIT;
-	int rc;
+	struct buf b = BUF_INIT, comms = BUF_INIT;
+	int rc = info_comms_text(c->db, s->id, &comms, &c->e);
 
+	if (rc < 0)
+		return -1;
 	buf_printf(&b, "Session: %s\nSession Ref: %s:%s\nMessages: %" PRId64
 	    "\nVersion: 1\n", s->id, c->realm.id, s->id, s->messages);
+	if (comms.n)
+		buf_printf(&b, "Comms: %s\n", comms.p);
+	buf_free(&comms);
 	for (int i = 0; i < 60; i++)
 		buf_putc(&b, '=');
 	buf_putc(&b, '\n');
@@ -247,6 +252,10 @@ show_json(struct cmd *c, const struct session *s, const struct messages *m)
 		put_last_text(&b, m);
 	if (json_count(json_text(s->labels)))
 		jput_kraw(&b, "labels", s->labels, strlen(s->labels));
+	if (info_comms(c->db, s->id, &b, &c->e) < 0) {
+		buf_free(&b);
+		return -1;
+	}
 	jput_kbool(&b, "archived", s->archived);
 	jput_ki64(&b, "total_messages", s->total_messages);
 	jput_key(&b, "usage");

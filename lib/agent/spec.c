@@ -107,31 +107,16 @@ static int
 add_label(struct spec_options *o, const char *flag, const char *arg, struct err *e)
 {
 	static const char *const reserved[] = { "mob_id", "role", "meerkat_id" };
-	const char *eq = strchr(arg, '=');
-	struct buf *b = &o->labels;
-	char *key;
 
-	if (!eq || eq == arg)
-		return err_set(e, E_INVALID_PARAMS,
-		    "--label: expected key=value, got: %.80s", arg);
-	if (option_utf8(flag, arg, e) < 0)
-		return -1;
-	key = xstrndup(arg, (size_t)(eq - arg));
-	for (size_t i = 0; i < COUNT(reserved); i++)
-		if (!strcmp(key, reserved[i])) {
-			free(key);
+	for (size_t i = 0; i < COUNT(reserved); i++) {
+		size_t n = strlen(reserved[i]);
+
+		if (!strncmp(arg, reserved[i], n) && arg[n] == '=')
 			return err_set(e, E_INVALID_PARAMS, "peer_meta label "
 			    "'%s' is reserved for mob-managed sessions",
 			    reserved[i]);
-		}
-	if (b->n)
-		buf_trunc(b, b->n - 1);
-	else
-		jput_open(b, '{');
-	jput_kcstr(b, key, eq + 1);
-	jput_close(b, '}');
-	free(key);
-	return 0;
+	}
+	return option_label(&o->labels, flag, arg, e);
 }
 
 static int

@@ -72,3 +72,25 @@ option_list(struct buf *list, const char *flag, const char *arg, struct err *e)
 	jput_close(list, ']');
 	return 0;
 }
+
+int
+option_label(struct buf *labels, const char *flag, const char *arg,
+    struct err *e)
+{
+	const char *eq = strchr(arg, '=');
+
+	if (!eq || eq == arg)
+		return err_set(e, E_INVALID_PARAMS,
+		    "%s: expected key=value, got: %.80s", flag, arg);
+	if (option_utf8(flag, arg, e) < 0)
+		return -1;
+	if (labels->n)
+		buf_trunc(labels, labels->n - 1);
+	else
+		jput_open(labels, '{');
+	jput_str(labels, arg, (size_t)(eq - arg));
+	buf_putc(labels, ':');
+	jput_str(labels, eq + 1, strlen(eq + 1));
+	jput_close(labels, '}');
+	return 0;
+}

@@ -26,5 +26,8 @@ int option_number(int64_t *to, int64_t min, int64_t max, const char *flag,
 /* Append a word to a JSON array that is made with its first element. */
 int option_list(struct buf *list, const char *flag, const char *arg,
     struct err *e);
+/* Put key=value into a JSON object of strings that is made with its first member. */
+int option_label(struct buf *labels, const char *flag, const char *arg,
+    struct err *e);
 
 #endif
