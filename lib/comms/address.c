@@ -21,9 +21,10 @@ host_port(const char *s, struct address *a, struct err *e)
 	const char *host = s, *end = colon;
 	size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
 
-	if (*s == '[' && (end = strchr(s, ']'))) {
+	if (*s == '[') {
 		host++;
-		if (end + 1 != colon)
+		end = strchr(s, ']');
+		if (!end || end + 1 != colon)
 			digits = 0;
 	} else if (colon && memchr(s, ':', (size_t)(colon - s))) {
 		digits = 0;	/* an IPv6 address wants brackets */

@@ -10,6 +10,8 @@
 #include "store/realm.h"
 
 #define PREFIX "ed25519:"
+#define BASE64 "ABCDEFGHIJKLMNOPQRSTUVWXYZ" "abcdefghijklmnopqrstuvwxyz" \
+	"0123456789+/="
 
 struct identity {
 	unsigned char *secret;		/* sodium_malloc: seed and public key */
@@ -37,8 +39,9 @@ key_parse(const char *s, unsigned char key[KEY_LEN], struct err *e)
 		return err_set(e, E_INVALID_PARAMS, "Invalid peer ID format: "
 		    "must start with 'ed25519:'");
 	s += sizeof PREFIX - 1;
-	if (sodium_base642bin(bin, sizeof bin, s, strlen(s), NULL, &n, NULL,
-	    sodium_base64_VARIANT_ORIGINAL) < 0)
+	/* libsodium's decoder reads some bytes above 127 as digits. */
+	if (s[strspn(s, BASE64)] || sodium_base642bin(bin, sizeof bin, s,
+	    strlen(s), NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL) < 0)
 		return err_set(e, E_INVALID_PARAMS, "Invalid base64 encoding: "
 		    "want 44 characters of standard base64 behind 'ed25519:'");
 	if (n != KEY_LEN)

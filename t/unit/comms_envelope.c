@@ -109,6 +109,8 @@ TEST(a_key_that_is_none_is_refused_by_name)
 		    "base64" },
 		{ "ed25519: iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=",
 		    "base64" },
+		{ "ed25519:iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83IbASQ\364b1w=",
+		    "base64" },
 		{ "ed25519:AAECAw==", "expected 32, got 4" },
 		{ "ed25519:", "expected 32, got 0" },
 	};

@@ -243,7 +243,8 @@ TEST(addresses_are_parsed)
 	};
 	static const char *const bad[] = { "", "tcp://", "tcp://a", "tcp://a:",
 		"tcp://:1", "tcp://a:x", "tcp://a:65536", "tcp://::1:1",
-		"tcp://[::1]", "tcp://[::1]x:1", "uds://", "inproc://",
+		"tcp://[::1", "tcp://[:1", "tcp://[::1]", "tcp://[::1]x:1",
+		"uds://", "inproc://",
 		"http://a:1", "a:1", "TCP://a:1" };
 	struct address a;
 
