@@ -85,6 +85,7 @@ static const char short_help[] =
     "  models, realms            what can be used, where it is kept\n"
     "  doctor, init              check or prepare a set-up\n"
     "  capabilities              what this installation can do, as JSON\n"
+    "  comms                     speak to agents; tell them what happened\n"
     "  serve, rpc, rest          for programs: JSON-RPC and HTTP servers\n"
     "  sim                       a stand-in model server: try all this without a key\n"
     "  help [word]               the manual page; `rkat help tour` shows around\n"

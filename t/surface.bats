@@ -29,7 +29,7 @@ complete_in_bash() {
 @test "every option of a --help is in the manual page, and the other way round" {
 	same "$(helped rkat)" "$(global)"
 	same "$(described rkat.1 | comm -13 - <(helped rkat))" ""
-	for c in turn session config serve sim; do
+	for c in turn session config comms serve sim; do
 		same "$c: $(described "rkat-$c.1" | comm -13 - <(helped "rkat-$c"  | comm -23 - <(global)))" "$c: "
 		same "$c: $(described "rkat-$c.1" | comm -23 - <({ helped "rkat-$c"; global; usage "$c"; } | sort -u))" "$c: "
 	done
@@ -39,7 +39,7 @@ complete_in_bash() {
 usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)'; }
 
 @test "every verb has a place in the manual page and in both completions" {
-	for c in session config; do
+	for c in session config comms; do
 		for v in $(verbs $c); do
 			grep -qE "^\.(It|Nm rkat-$c) ?(Ic|Cm)? ?$v|^\.It (Ic|Cm) $v" "$TOP/man/rkat-$c.1" ||
 			    { echo "$v is not in rkat-$c.1"; return 1; }
@@ -71,6 +71,7 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 	continue
 	$(for v in $(verbs session); do echo "sessions $v"; done)
 	$(for v in get set patch; do echo "config $v"; done)
+	$(for v in $(verbs comms); do [ $v = trust ] || echo "comms $v"; done)
 	blob
 	models
 	capabilities
@@ -83,6 +84,7 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 		esac
 		has "$(complete_in_bash rkat realms --)" "$o"
 	done
+	has "$(complete_in_bash rkat comms trust '')" remove
 	same "$(complete_in_bash rkat resume -- | grep -c -e '--tools')" 0
 	same "$(complete_in_bash rkat run -t f)" full
 }
@@ -92,6 +94,10 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 	for v in list create input events; do
 		args=$(rkat-session --help | awk -v v=$v '/^  [a-z]/ { on = $1 == v } /^$/ { on = 0 } on')
 		same "$v: $(complete_in_bash rkat sessions $v -- | sort -u | comm -13 - <(grep -oE -- '--[a-z][a-z-]+' <<<"$args" | sort -u))" "$v: "
+	done
+	for v in $(verbs comms); do
+		args=$(rkat-comms --help | awk -v v=$v '/^  [a-z]/ { on = $1 == v } /^$/ { on = 0 } on')
+		same "$v: $(complete_in_bash rkat comms $v -- | sort -u | comm -13 - <(grep -oE -- '--[a-z][a-z-]+' <<<"$args" | sort -u))" "$v: "
 	done
 	for c in serve rpc rest; do
 		same "$c: $(complete_in_bash rkat $c -- | sort -u)" "$c: $(helped rkat-serve)"
@@ -139,7 +145,7 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 }
 
 @test "help and version go to stdout, status 0, and say so when they cannot" {
-	for c in rkat rkat-turn rkat-session rkat-config rkat-serve rkat-rpc rkat-rest rkat-sim; do
+	for c in rkat rkat-turn rkat-session rkat-config rkat-comms rkat-serve rkat-rpc rkat-rest rkat-sim; do
 		for o in --help -h --version -V; do
 			run bash -c "$c $o 2>&1 >/dev/null"
 			same "$c $o: $status $output" "$c $o: 0 "
@@ -173,6 +179,9 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 	config|wrong arguments; usage: rkat-config verb
 	config get -x|unknown option -x; usage: rkat-config get
 	realms show|wrong arguments; usage: rkat-config realms show id
+	comms send|wrong arguments; usage: rkat-comms send
+	comms event last --nope|unknown option --nope; usage: rkat-comms event
+	comms trust add x y|wrong arguments; usage: rkat-comms trust add
 	doctor more|wrong arguments; usage: rkat-config doctor
 	run --nope x|unknown option --nope (see: rkat help run)
 	--nope|want a prompt or a command behind the options; see: rkat --help

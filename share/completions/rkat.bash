@@ -35,6 +35,10 @@ _rkat_values() {
 	-t | --tools) echo safe workspace full none ;;
 	-o | --output) echo text json ;;
 	-w | --stream-view) echo primary mux focus ;;
+	--kind) echo peer_message peer_request peer_response peer_lifecycle input ;;
+	--wait) echo accepted delivered admitted answered ;;
+	--state) echo accepted delivered admitted answered expired refused ;;
+	--status) echo accepted completed failed ;;
 	--sandbox) echo off workspace strict ;;
 	--stdin) echo auto blob lines off ;;
 	--line-format) echo text json ;;
@@ -42,6 +46,7 @@ _rkat_values() {
 	--backend | --realm-backend) echo sqlite ;;
 	--format) [ "$2" = config ] && echo toml json ||
 		echo anthropic openai chat gemini ;;
+	-s | --session) [ "$2" = comms ] || return 1; _rkat_sessions ;;
 	-r | --realm) rkat realms list 2>/dev/null | awk 'NR > 2 { print $1 }' ;;
 	-m | --model) rkat models list 2>/dev/null | awk 'NR > 1 { print $1 }' ;;
 	*) return 1 ;;
@@ -52,7 +57,7 @@ _rkat_values() {
 _rkat_arguments() {
 	case $1/$2 in
 	/) echo run resume continue sessions blob config models realms \
-		capabilities doctor init serve rpc rest sim help
+		capabilities doctor init comms serve rpc rest sim help
 	    compgen -c rkat- | sed 's/^rkat-//' ;;
 	resume/ | session*/show | session*/history | session*/delete | \
 		session*/interrupt | session*/events | session*/export | \
@@ -61,13 +66,17 @@ _rkat_arguments() {
 	sessions/ | session/) echo create list show history delete interrupt \
 		events export import context input inputs check ;;
 	blob/) echo get ;;
+	comms/) echo identity trust peers send inbox outbox resend trace event ;;
+	comms/identity) echo show rotate ;;
+	comms/trust) echo list add remove ;;
+	comms/event) [ -n "$3" ] || _rkat_sessions ;;
 	config/) echo get set patch ;;
 	realms/) echo current list show create delete prune ;;
 	realms/show | realms/delete) _rkat_values --realm ;;
 	models/) echo catalog list ;;
 	sim/) echo script echo record replay ;;
 	help/) echo run resume continue sessions blob config models realms \
-		capabilities doctor init serve rpc rest sim rkat tour api events state worker ;;
+		capabilities doctor init comms serve rpc rest sim rkat tour api events state worker ;;
 	esac
 }
 
@@ -77,7 +86,7 @@ _rkat_all_options() {
 	'') _rkat_options run run ;;
 	run | resume | continue) _rkat_options run "$1" ;;
 	c) _rkat_options run continue ;;
-	sessions | session | config) _rkat_options "$1" "$2" ;;
+	sessions | session | config | comms) _rkat_options "$1" "$2" ;;
 	blob | realms | models | capabilities | doctor | init) _rkat_options "$1" "$1" ;;
 	sim) _rkat_options sim "$2"; return ;;
 	serve | rpc | rest) _rkat_options "$1" ;;
@@ -95,7 +104,7 @@ _rkat() {
 	--state-root | --context-root | --user-config-root | replay)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
 	--schema | --log | --ready | --unix | --rest-unix | --token-file | --limits | \
-		--access-log | script | set | patch | import)
+		--access-log | --file | script | set | patch | import)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	esac
 	if ! list=$(_rkat_values "$prev" "${words[0]}"); then
