@@ -37,7 +37,7 @@ void
 peerd_quiet(struct peerd *p)
 {
 	if ((p->stopping || p->o.once) && drain_idle(p->drain) &&
-	    admit_idle(p) && (p->stopping || (out_idle(p) && in_idle(p))))
+	    admit_idle(p) && out_idle(p) && (p->stopping || in_idle(p)))
 		event_base_loopbreak(p->base);
 }
 
@@ -64,6 +64,7 @@ stop(struct peerd *p)
 	doors_close(p);
 	plain_close(p);
 	drain_stop(p->drain);
+	out_stop(p);
 	event_base_once(p->base, -1, EV_TIMEOUT, on_grace, p, &grace);
 	peerd_quiet(p);
 }

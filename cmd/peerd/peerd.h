@@ -143,7 +143,11 @@ bool residents_left(struct peerd *p);
 
 int out_open(struct peerd *p, struct err *e);
 void out_wake(struct peerd *p);		/* there may be something new in the outbox */
+/* Somebody was heard of: what waits for him is tried at once. */
+void out_heard(struct peerd *p, const unsigned char key[KEY_LEN]);
 bool out_idle(const struct peerd *p);	/* nothing is under way, nothing is due now */
+/* Begin nothing new; what is on the wire has a moment to end. */
+void out_stop(struct peerd *p);
 void out_close(struct peerd *p);
 
 #endif

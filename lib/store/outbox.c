@@ -124,45 +124,62 @@ outbox_load(struct db *db, const char *id, struct letter *l, struct err *e)
 	    "no letter %.80s was sent from here", id);
 }
 
-/*
- * From receiver to receiver in the index, so that a long queue for one costs no more
- * than a short one: only the first of each counts, in order.
- */
-#define DUE \
-    "WITH RECURSIVE k(key) AS (" \
-    " SELECT min(peer_key) FROM letters" \
-    "  WHERE state = 'accepted' AND address IS NOT NULL" \
-    " UNION ALL SELECT (SELECT min(peer_key) FROM letters" \
-    "  WHERE state = 'accepted' AND address IS NOT NULL" \
-    "  AND peer_key > k.key) FROM k WHERE k.key IS NOT NULL)" \
-    " SELECT " COLUMNS " FROM letters WHERE seq IN (" \
-    " SELECT (SELECT min(seq) FROM letters WHERE state = 'accepted'" \
-    "  AND address IS NOT NULL AND peer_key = k.key)" \
-    " FROM k WHERE k.key IS NOT NULL)"
+#define WAITING "state = 'accepted' AND address IS NOT NULL"
+#define LANE "(peer_key || ifnull(session, ''))"
+
+/* From lane to lane in the index, so that a long one costs no more than a short one. */
+static const char sql_lanes[] =
+    "WITH RECURSIVE k(lane) AS ("
+    " SELECT (SELECT " LANE " FROM letters WHERE " WAITING
+    "  ORDER BY " LANE " LIMIT 1)"
+    " UNION ALL SELECT (SELECT " LANE " FROM letters WHERE " WAITING
+    "  AND " LANE " > k.lane ORDER BY " LANE " LIMIT 1)"
+    "  FROM k WHERE k.lane IS NOT NULL)"
+    " SELECT lane FROM k WHERE lane IS NOT NULL";
 
 int
-outbox_due(struct db *db, int64_t now_ms, size_t max, struct letter **list,
-    size_t *n, struct err *e)
+outbox_lanes(struct db *db, int (*cb)(void *arg, const char *lane), void *arg,
+    struct err *e)
 {
-	sqlite3_stmt *st = db_query(db, e, DUE " AND next_ms <= ?1"
-	    " ORDER BY next_ms LIMIT ?2", "ii", now_ms, (int64_t)max);
+	sqlite3_stmt *st = db_query(db, e, sql_lanes, "");
+	int rc = -1, stop = 0;
+
+	while (!stop && st && (rc = db_step(db, st, e)) > 0) {
+		char *lane = db_text(st, 0);
+
+		stop = cb(arg, lane);
+		free(lane);
+	}
+	db_done(db, st);
+	return rc < 0 ? -1 : 0;
+}
+
+int
+outbox_lane(struct db *db, const char *lane, size_t max, size_t bytes,
+    struct letter **list, size_t *n, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT " COLUMNS " FROM letters"
+	    " WHERE " WAITING " AND " LANE " = ?1 ORDER BY seq LIMIT ?2", "si",
+	    lane, (int64_t)max);
+	size_t total = 0;
 	int rc = -1;
 
 	*list = NULL;
 	*n = 0;
-	while (st && (rc = db_step(db, st, e)) > 0) {
+	while (total < bytes && st && (rc = db_step(db, st, e)) > 0) {
 		*list = xrealloc(*list, (*n + 1) * sizeof **list);
-		read_row(st, &(*list)[(*n)++]);
+		read_row(st, &(*list)[*n]);
+		total += strlen((*list)[(*n)++].json);
 	}
 	db_done(db, st);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }
 
 int64_t
-outbox_next(struct db *db, struct err *e)
+outbox_expiry(struct db *db, struct err *e)
 {
-	sqlite3_stmt *st = db_query(db, e, "SELECT min(next_ms) FROM (" DUE ")",
-	    "");
+	sqlite3_stmt *st = db_query(db, e, "SELECT min(expires_ms) FROM letters"
+	    " WHERE state = 'accepted'", "");
 	int64_t at = -1;
 
 	if (st && db_step(db, st, e) > 0 &&

@@ -29,11 +29,18 @@ struct letter {
 /* *seen: the same key was there before; in->id is the first one's. */
 int outbox_put(struct db *db, struct letter *in, bool *seen, struct err *e);
 int outbox_load(struct db *db, const char *id, struct letter *l, struct err *e);
-/* The oldest letter of each receiver that is due (in order per receiver), at most max. */
-int outbox_due(struct db *db, int64_t now_ms, size_t max, struct letter **list,
-    size_t *n, struct err *e);
-/* When the next one is due, or -1. */
-int64_t outbox_next(struct db *db, struct err *e);
+/*
+ * Who has letters on their way: a lane is a receiver's key with the sender's session
+ * behind it (nothing, for the realm), so that whom a receiver does not hear holds up
+ * nobody else's.  In the order of the text; a non-zero answer of cb stops.
+ */
+int outbox_lanes(struct db *db, int (*cb)(void *arg, const char *lane),
+    void *arg, struct err *e);
+/* The oldest of a lane, at most max and not many more bytes than `bytes`. */
+int outbox_lane(struct db *db, const char *lane, size_t max, size_t bytes,
+    struct letter **list, size_t *n, struct err *e);
+/* When the next one expires, or -1. */
+int64_t outbox_expiry(struct db *db, struct err *e);
 /* A new state, with what is known of it; writes the hop, too. */
 int outbox_state(struct db *db, const char *id, const char *state,
     const char *error, int64_t next_ms, struct err *e);

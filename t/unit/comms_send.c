@@ -125,11 +125,35 @@ TEST(a_message_in_the_realm_is_an_input_at_once)
 	world_close(&x);
 }
 
+/* How many lanes there are. */
+static int
+add_lane(void *arg, const char *lane)
+{
+	char **to = arg;
+
+	if (!**to)
+		strcpy(*to, lane);
+	*to += strlen(lane) + 1;
+	return 0;
+}
+
+static int
+first_lane(struct world *x, char lane[1024])
+{
+	char *to = lane;
+
+	memset(lane, 0, 1024);
+	OK(outbox_lanes(x->w.db, add_lane, &to, NULL) == 0);
+	return to == lane ? 0 : (int)((size_t)(to - lane) /
+	    (strlen(lane) + 1));
+}
+
 TEST(a_letter_to_one_outside_waits_in_the_outbox)
 {
 	struct world x;
 	struct receipt r;
 	struct letter *l;
+	char lane[1024];
 	size_t n;
 
 	world_open(&x);
@@ -137,7 +161,8 @@ TEST(a_letter_to_one_outside_waits_in_the_outbox)
 	    "\"intent\":\"review\",\"params\":{\"pr\":42},\"handling_mode\":"
 	    "\"queue\"}", &r, NULL) == 0);
 	STR_IS(r.state, "accepted");
-	OK(outbox_due(x.w.db, time_ms(), 10, &l, &n, NULL) == 0 && n == 1);
+	OK(first_lane(&x, lane) == 1);
+	OK(outbox_lane(x.w.db, lane, 10, 9999, &l, &n, NULL) == 0 && n == 1);
 	STR_IS(l[0].id, r.id);
 	STR_IS(l[0].json, "{\"type\":\"request\",\"intent\":\"review\","
 	    "\"params\":{\"pr\":42}}");
@@ -145,28 +170,38 @@ TEST(a_letter_to_one_outside_waits_in_the_outbox)
 	/* It failed once, then it went out. */
 	OK(outbox_state(x.w.db, r.id, "accepted", "transport_error: no way",
 	    time_ms() + 60000, NULL) == 0);
-	OK(outbox_due(x.w.db, time_ms(), 10, &l, &n, NULL) == 0 && n == 0);
-	letters_free(l, n);
-	OK(outbox_next(x.w.db, NULL) > time_ms());
+	OK(outbox_expiry(x.w.db, NULL) > time_ms());
+	OK(first_lane(&x, lane) == 1);
 	OK(outbox_state(x.w.db, r.id, "delivered", NULL, 0, NULL) == 0);
-	OK(outbox_next(x.w.db, NULL) == -1);
+	OK(first_lane(&x, lane) == 0);
+	OK(outbox_expiry(x.w.db, NULL) == -1);
 	world_close(&x);
 }
 
-TEST(only_the_oldest_letter_of_each_receiver_is_due)
+TEST(each_sender_has_a_lane_to_a_receiver_with_its_letters_in_order)
 {
 	struct world x;
-	struct receipt r, first;
+	struct receipt r[4];
 	struct letter *l;
+	char lane[1024];
 	size_t n;
 
 	world_open(&x);
-	for (int i = 0; i < 5; i++)
-		OK(say(&x, x.w.s.id, "{\"kind\":\"peer_message\",\"to\":\"far\","
-		    "\"handling_mode\":\"queue\"}", i ? &r : &first,
-		    NULL) == 0);
-	OK(outbox_due(x.w.db, time_ms(), 10, &l, &n, NULL) == 0 && n == 1);
-	STR_IS(l[0].id, first.id);
+	for (int i = 0; i < 4; i++)
+		OK(say(&x, i == 2 ? x.b.id : x.w.s.id, "{\"kind\":"
+		    "\"peer_message\",\"to\":\"far\",\"handling_mode\":"
+		    "\"queue\"}", &r[i], NULL) == 0);
+	OK(first_lane(&x, lane) == 2);
+	STR_IS(lane + 52, strcmp(x.w.s.id, x.b.id) < 0 ? x.w.s.id : x.b.id);
+	strcpy(lane + 52, x.w.s.id);
+	OK(outbox_lane(x.w.db, lane, 10, 9999, &l, &n, NULL) == 0 && n == 3);
+	STR_IS(l[0].id, r[0].id);
+	STR_IS(l[1].id, r[1].id);
+	STR_IS(l[2].id, r[3].id);
+	letters_free(l, n);
+	OK(outbox_lane(x.w.db, lane, 2, 9999, &l, &n, NULL) == 0 && n == 2);
+	letters_free(l, n);
+	OK(outbox_lane(x.w.db, lane, 10, 1, &l, &n, NULL) == 0 && n == 1);
 	letters_free(l, n);
 	world_close(&x);
 }
