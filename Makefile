@@ -91,7 +91,7 @@ $(B)/bin/rkat-comms: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_CBOR) -lm
 $(B)/bin/rkat-config: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) -lm
 $(B)/bin/rkat-turn: LIBS = $(LIBS_ALL)
 $(B)/bin/rkat-sim: LIBS = $(L_JQ) $(L_EVENT) $(L_CURL) -lm
-$(B)/bin/rkat-serve: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_EVENT) -lm
+$(B)/bin/rkat-serve: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_CBOR) $(L_EVENT) -lm
 $(B)/bin/rkat-peerd: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_EVENT) $(L_CBOR) -lm
 
 $(LINKS): $(B)/bin/rkat-serve

@@ -54,6 +54,14 @@ struct session_spec {
 int agent_create_session(struct db *db, const struct session_spec *spec,
     struct session *s, struct err *e);
 
+/*
+ * The same; and if it is to have a comms name, others can speak to it from now on: at
+ * listen and advertise (NULL: where the realm is reached).  Archived if that fails.
+ */
+int agent_create_peer(struct db *db, const struct session_spec *spec,
+    const char *listen, const char *advertise, struct session *s,
+    struct err *e);
+
 /* What one run is asked to do.  All optional but the kind of run it makes. */
 struct run_spec {
 	struct jtext prompt;		/* content: JSON string or block array; JTEXT_NONE: continue at the boundary, or drain the queue */
