@@ -3,8 +3,11 @@
 # B=DIR keeps builds apart; CC, CFLAGS, LDFLAGS, DESTDIR and PREFIX are honoured.
 
 B      ?= build
-# The same place by another path would have objects that nobody sees change.
-override B := $(patsubst $(CURDIR)/%,%,$(B))
+# Not from the environment, where t/run has it as an absolute path: the same place by
+# another path would have objects that nobody sees change.
+ifeq ($(origin B),environment)
+B      := build
+endif
 PREFIX ?= /usr/local
 CC     ?= cc
 CFLAGS ?= -O2 -g
