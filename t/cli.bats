@@ -296,9 +296,9 @@ gone() { ! pgrep -f "$1"; }
 	nothing_made
 }
 
-@test "stdin lines: every line is an event for the session; the process ends with the input" {
+@test "stdin lines without comms: every line is an event for the session; the process ends with the input" {
 	sim_script '{"match":{"user":"EVENT"},"reply":{"text":"noted"}}' '{"reply":{"text":"ready"}}'
-	printf 'disk full\n\nall well\n' | rkat run --stdin lines "watch" >"$T/out" 2>"$T/err"
+	printf 'disk full\n\nall well\n' | rkat run --no-comms --stdin lines "watch" >"$T/out" 2>"$T/err"
 	same "$(head -1 "$T/out")" ready
 	same "$(tail -1 "$T/out")" noted
 	same "$(db "SELECT count(*) FROM inputs WHERE kind = 'external_event' AND source = 'stdin' AND state = 'consumed'")" 2
@@ -308,7 +308,7 @@ gone() { ! pgrep -f "$1"; }
 
 @test "stdin lines: an older bare --stdin is lines, and the next argument the prompt" {
 	sim echo
-	printf 'x\n' | rkat run --stdin "watch" >"$T/out" 2>&1
+	printf 'x\n' | rkat run --no-comms --stdin "watch" >"$T/out" 2>&1
 	has "$(cat "$T/out")" "You said: watch"
 	same "$(db "SELECT count(*) FROM inputs WHERE source = 'stdin'")" 1
 }
@@ -316,7 +316,7 @@ gone() { ! pgrep -f "$1"; }
 @test "stdin lines --line-format json: the sheet's examples" {
 	sim echo
 	printf '%s\n' '{"body":"hi"}' '{"level":"info"}' '{"body":"{\"a\":1}"}' '{"body":"5"}' 5 '"x"' oops '   ' |
-	    rkat run --stdin lines --line-format json "watch" >/dev/null 2>&1
+	    rkat run --no-comms --stdin lines --line-format json "watch" >/dev/null 2>&1
 	same "$(db "SELECT body FROM inputs WHERE source = 'stdin' ORDER BY seq" | tr '\n' ' ')" \
 	    '{"body":"hi"} {"body":{"level":"info"}} {"body":{"a":1}} {"body":5} {"body":5} {"body":"x"} {"body":"oops"} '
 }
@@ -325,8 +325,8 @@ gone() { ! pgrep -f "$1"; }
 	sim echo
 	mkfifo idle
 	exec 9<>idle
-	rkat run --stdin lines "watch" <idle >"$T/out" 2>"$T/err" 9>&- 3>&- &
-	wait_for grep -q "waiting for" "$T/err"
+	rkat run --no-comms --stdin lines "watch" <idle >"$T/out" 2>"$T/err" 9>&- 3>&- &
+	wait_for grep -q "You said" "$T/out"
 	kill -INT $!
 	s=0; wait $! || s=$?
 	exec 9>&-
@@ -600,7 +600,7 @@ gone() { ! pgrep -f "$1"; }
 }
 
 @test "options: flags of later releases are refused by name, 40, never ignored" {
-	for flags in --keep-alive "--comms-name a" "--comms-listen-tcp 1:2" --wait-for-mcp "--skill-ref a/b" "--agent-label a=b"; do
+	for flags in --wait-for-mcp "--skill-ref a/b" "--comms-pairing-password x" "--comms-pairing-password-file /x"; do
 		run rkat run $flags hi
 		[ "$status" -eq 40 ]
 		has "$output" "CAPABILITY_UNAVAILABLE: ${flags%% *}: "

@@ -4,6 +4,7 @@
 #include "agent/spec.h"
 #include "base/jput.h"
 #include "base/option.h"
+#include "comms/send.h"
 #include "comms/trust.h"
 #include "session/session.h"
 #include "store/config.h"
@@ -70,7 +71,7 @@ take_own(struct cmd *c, struct agent_options *a, int opt)
 	case KEEP_ALIVE: a->keep_alive = true; return 0;
 	case DESCRIPTION: return option_text(&a->description,
 	    "--agent-description", optarg, &c->e);
-	case LABEL: return option_label(&a->labels, "--agent-label", optarg,
+	case LABEL: return spec_label(&a->labels, "--agent-label", optarg,
 	    &c->e);
 	}
 	return cmd_usage(c);
@@ -148,7 +149,12 @@ make(struct cmd *c, const struct spec_options *o,
 		spec.keep_alive = a->keep_alive;
 		spec.peer_meta = json_text(meta);
 	}
-	rc = agent_create_peer(c->db, &spec, NULL, NULL, s, &c->e);
+	rc = agent_create_session(c->db, &spec, s, &c->e);
+	if (rc == 0 && a->name)
+		rc = comms_enable(c->db, s->id, a->name, json_text(meta),
+		    a->keep_alive, NULL, NULL, &c->e);
+	if (rc < 0)
+		session_free(s);
 	free(meta);
 	config_free(&config);
 	return rc;

@@ -7,6 +7,7 @@
 
 #include "base/option.h"
 #include "base/util.h"
+#include "comms/trust.h"
 #include "turn/flags.h"
 
 /* ---- one function per option that has rules ---- */
@@ -119,7 +120,73 @@ set_focus(struct parse *p, const char *flag, const char *arg, struct err *e)
 	    "mob:<member>/sub:<agent>", arg);
 }
 
-/* Without a value.  --drain and --worker are the verb already; no comms is there to disable. */
+/* ---- comms ---- */
+
+static int
+set_comms_name(struct parse *p, const char *flag, const char *arg,
+    struct err *e)
+{
+	if (option_text(&p->o->comms.name, flag, arg, e) < 0)
+		return -1;
+	return peer_name_valid(arg) ? 0 : err_set(e, E_INVALID_PARAMS,
+	    "%s: not blank, no control characters", flag);
+}
+
+static int
+set_binding_out(struct parse *p, const char *flag, const char *arg,
+    struct err *e)
+{
+	return option_word(&p->o->comms.binding_out, flag, arg, e);
+}
+
+static int
+set_description(struct parse *p, const char *flag, const char *arg,
+    struct err *e)
+{
+	return option_text(&p->o->comms.description, flag, arg, e);
+}
+
+/* HOST:PORT; host names are fine. */
+static int
+set_comms_address(struct parse *p, const char *flag, const char *arg,
+    struct err *e)
+{
+	bool listen = !strcmp(flag, "--comms-listen-tcp");
+	char **to = listen ? &p->o->comms.listen : &p->o->comms.advertise;
+	struct err why = ERR_NONE;
+	struct address a;
+	int rc;
+
+	free(*to);
+	*to = xasprintf("tcp://%s", arg);
+	if ((rc = address_parse(*to, &a, &why)) < 0)
+		err_set(e, E_INVALID_PARAMS, "invalid %s address '%.120s': "
+		    "want HOST:PORT", flag, arg);
+	address_free(&a);
+	return rc;
+}
+
+static int
+add_agent_label(struct parse *p, const char *flag, const char *arg,
+    struct err *e)
+{
+	return spec_label(&p->o->comms.labels, flag, arg, e);
+}
+
+static int
+set_keep_alive(struct parse *p, const char *flag, const char *arg,
+    struct err *e)
+{
+	enum choice now = strcmp(flag, "--keep-alive") ? NO : YES;
+	bool both = p->o->comms.keep_alive == !now;
+
+	(void)arg;
+	p->o->comms.keep_alive = now;
+	return both ? err_set(e, E_INVALID_PARAMS, "cannot use --keep-alive "
+	    "and --no-keep-alive together") : 0;
+}
+
+/* Without a value.  --drain and --worker are the verb already. */
 static int
 set_switch(struct parse *p, const char *flag, const char *arg, struct err *e)
 {
@@ -131,6 +198,8 @@ set_switch(struct parse *p, const char *flag, const char *arg, struct err *e)
 		o->verbose = true;
 	else if (!strcmp(flag, "--content"))
 		o->content = true;
+	else if (!strcmp(flag, "--no-comms"))
+		o->comms.off = true;
 	else if (!strcmp(flag, "--help"))
 		o->help = true;
 	else if (!strcmp(flag, "--version"))
@@ -143,11 +212,10 @@ static int
 unavailable(struct parse *p, const char *flag, const char *arg, struct err *e)
 {
 	static const struct { const char *prefix, *what; } parts[] = {
-		{ "--keep-alive", "resident sessions are" },
 		{ "--wait-for-mcp", "MCP servers are" },
 		{ "--preload-skill", "skills are" },
 		{ "--skill-", "skills are" },
-		{ "", "comms is" },
+		{ "", "pairing of peers by a password is" },
 	};
 	size_t i = 0;
 
@@ -210,17 +278,23 @@ const struct flag flags[N_FLAGS] = {
 	{ "--skill-ref", 0, required_argument, unavailable, PEOPLE },
 	{ "--skill-reference", 0, required_argument, unavailable, PEOPLE },
 	{ "--wait-for-mcp", 0, no_argument, unavailable, PEOPLE },
-	{ "--keep-alive", 0, no_argument, unavailable, PEOPLE },
-	{ "--comms-name", 0, required_argument, unavailable, RUN },
-	{ "--comms-listen-tcp", 0, required_argument, unavailable, RUN },
-	{ "--comms-advertise-tcp", 0, required_argument, unavailable, RUN },
-	{ "--comms-binding-out", 0, required_argument, unavailable, RUN },
+	{ "--keep-alive", 0, no_argument, set_keep_alive, PEOPLE },
+	{ "--no-keep-alive", 0, no_argument, set_keep_alive,
+	    RESUME | CONTINUE },
+	{ "--comms-name", 0, required_argument, set_comms_name, PEOPLE },
+	{ "--comms-listen-tcp", 0, required_argument, set_comms_address,
+	    PEOPLE },
+	{ "--comms-advertise-tcp", 0, required_argument, set_comms_address,
+	    PEOPLE },
+	{ "--comms-binding-out", 0, required_argument, set_binding_out,
+	    PEOPLE },
+	{ "--agent-description", 0, required_argument, set_description,
+	    PEOPLE },
+	{ "--agent-label", 0, required_argument, add_agent_label, PEOPLE },
+	{ "--no-comms", 0, no_argument, set_switch, RUN },
 	{ "--comms-pairing-password", 0, required_argument, unavailable, RUN },
 	{ "--comms-pairing-password-env", 0, required_argument, unavailable,
 	    RUN },
 	{ "--comms-pairing-password-file", 0, required_argument, unavailable,
 	    RUN },
-	{ "--no-comms", 0, no_argument, set_switch, RUN },
-	{ "--agent-description", 0, required_argument, unavailable, RUN },
-	{ "--agent-label", 0, required_argument, unavailable, RUN },
 };

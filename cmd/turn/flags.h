@@ -26,7 +26,7 @@ struct flag {
 	    struct err *e);
 	unsigned verbs;			/* bits 1 << VERB_... */
 };
-#define N_FLAGS 50
+#define N_FLAGS 51
 extern const struct flag flags[N_FLAGS];
 
 #endif

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "comms/send.h"
 #include "store/db.h"
 #include "store/inputs.h"
 #include "turn/lines.h"
@@ -22,6 +23,7 @@ admit(struct lines *l, const char *p, size_t n, struct err *e)
 		.kind = (char []){ "external_event" },
 		.source = (char []){ "stdin" },
 		.mode = (char []){ "queue" },
+		.wake = l->wake,
 	};
 	bool seen;
 	int rc = 0;
@@ -60,6 +62,8 @@ admit_all(struct lines *l, bool last)
 	}
 	if (db_commit(l->t->db, &e) < 0)
 		warn("standard input: %s", e.text);
+	if (l->wake)
+		comms_ring(l->t->db);
 	buf_drop(&l->b, off);
 	if (l->b.n > LINE_MAX_BYTES) {
 		if (!l->skip)
@@ -102,10 +106,25 @@ readable(void *arg, int fd, short revents)
 }
 
 void
-lines_start(struct lines *l, struct front *t, bool json)
+lines_start(struct lines *l, struct front *t, bool json, bool wake)
 {
-	*l = (struct lines){ .t = t, .json = json };
+	*l = (struct lines){ .t = t, .json = json, .wake = wake };
 	l->watch = loop_watch(t->loop, STDIN_FILENO, POLLIN, readable, l);
+}
+
+static void
+go_on(struct lines *l)
+{
+	l->waiting = 0;
+	if (l->watch)
+		loop_set(l->watch, POLLIN);
+}
+
+void
+lines_look(struct lines *l)
+{
+	if (l->waiting >= WAITING_MAX && !front_has_input(l->t))
+		go_on(l);
 }
 
 bool
@@ -115,9 +134,7 @@ lines_wait(struct lines *l)
 		if (signal_caught() || l->t->out.error)
 			return false;
 		if (front_has_input(l->t)) {
-			l->waiting = 0;
-			if (l->watch)
-				loop_set(l->watch, POLLIN);
+			go_on(l);
 			return true;
 		}
 		if (l->eof)

@@ -7,11 +7,13 @@
 
 /*
  * --stdin lines (cli sheet 4.1): each line of standard input becomes a durable
- * external event of the session, also while a run is under way.
+ * external event of the session, also while a run is under way.  A resident session
+ * is woken by it; the runs of another one are ours to start.
  */
 struct lines {
 	struct front *t;
 	bool json;		/* --line-format json */
+	bool wake;		/* somebody else starts the runs */
 	bool eof;
 	bool skip;		/* inside a line that is too long */
 	struct buf b;		/* the line that is not whole yet */
@@ -19,7 +21,9 @@ struct lines {
 	struct loop_fd *watch;
 };
 
-void lines_start(struct lines *l, struct front *t, bool json);
+void lines_start(struct lines *l, struct front *t, bool json, bool wake);
+/* The queue may have become shorter: take more lines then. */
+void lines_look(struct lines *l);
 /* Wait until there is input, or the end (false), or a signal (false). */
 bool lines_wait(struct lines *l);
 void lines_stop(struct lines *l);

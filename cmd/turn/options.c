@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/option.h"
 #include "base/util.h"
+#include "turn/binding.h"
 #include "turn/flags.h"
 #include "turn/options.h"
 
@@ -126,6 +127,9 @@ read_words(int argc, char **argv, struct options *o, struct err *e)
 	};
 	int n = argc - optind, want = wants[o->verb].n;
 
+	/* Who only wants to be resident again, or not any more, has nothing to say. */
+	if (o->verb != VERB_RUN && o->comms.keep_alive != AUTO && n == want - 1)
+		want = n;
 	if (n < want)
 		return err_set(e, E_INVALID_PARAMS, "want %s%s",
 		    wants[o->verb].want, o->verb == VERB_DRAIN ? "" :
@@ -138,7 +142,7 @@ read_words(int argc, char **argv, struct options *o, struct err *e)
 	if (wants[o->verb].session)
 		o->session = *argv++;
 	if (o->verb != VERB_DRAIN && o->verb != VERB_WORKER)
-		o->prompt = *argv;
+		o->prompt = *argv;	/* NULL behind the last one */
 	return o->prompt ? option_utf8("the prompt", o->prompt, e) : 0;
 }
 
@@ -180,6 +184,32 @@ check_content(const struct options *o, struct err *e)
 	    "--content: want a JSON string or an array of blocks");
 }
 
+static int
+check_comms(const struct options *o, struct err *e)
+{
+	const struct comms_options *c = &o->comms;
+	const struct { const char *flag; bool given; } with[] = {
+		{ "--comms-binding-out", c->binding_out },
+		{ "--comms-listen-tcp", c->listen },
+		{ "--comms-advertise-tcp", c->advertise },
+		{ "--comms-name", c->name },
+		{ "--agent-description", c->description },
+		{ "--agent-label", c->labels.n },
+		{ "--keep-alive", c->keep_alive == YES },
+	};
+
+	for (size_t i = 0; c->off && i < COUNT(with); i++)
+		if (with[i].given)
+			return err_set(e, E_INVALID_PARAMS,
+			    "%s cannot be used with --no-comms", with[i].flag);
+	if (o->verb == VERB_RUN && c->binding_out && !binding_address(
+	    c->advertise ? c->advertise : c->listen))
+		return err_set(e, E_INVALID_PARAMS, "--comms-binding-out "
+		    "requires a comms runtime with an advertised address: add "
+		    "--comms-advertise-tcp HOST:PORT");
+	return 0;
+}
+
 bool
 options_want_json(int argc, char **argv)
 {
@@ -203,7 +233,8 @@ options_parse(int argc, char **argv, struct options *o, struct err *e)
 	int rc = -1;
 
 	*o = (struct options){ .max_duration_ms = -1, .max_tool_calls = -1,
-	    .stream = AUTO, .spec = SPEC_OPTIONS_INIT };
+	    .stream = AUTO, .spec = SPEC_OPTIONS_INIT,
+	    .comms.keep_alive = AUTO };
 	if (realm_args(&argc, argv, &o->realm, e) < 0)
 		return -1;
 	o->verb = find_verb(&argc, &argv);
@@ -214,9 +245,10 @@ options_parse(int argc, char **argv, struct options *o, struct err *e)
 		goto done;
 	}
 	if (read_words(argc, argv, o, e) < 0 || check_view(&p, e) < 0 ||
-	    (o->prompt && check_content(o, e) < 0))
+	    check_comms(o, e) < 0 || (o->prompt && check_content(o, e) < 0))
 		goto done;
-	if (o->stdin_mode == STDIN_LINES && !strcmp(o->prompt, "-")) {
+	if (o->stdin_mode == STDIN_LINES && o->prompt &&
+	    !strcmp(o->prompt, "-")) {
 		err_set(e, E_INVALID_PARAMS, "--stdin lines: the prompt cannot "
 		    "come from standard input, too");
 		goto done;
@@ -234,4 +266,7 @@ options_free(struct options *o)
 	buf_free(&o->allow);
 	buf_free(&o->block);
 	view_free(&o->view);
+	buf_free(&o->comms.labels);
+	free(o->comms.listen);
+	free(o->comms.advertise);
 }

@@ -19,6 +19,15 @@ enum verb { VERB_NONE, VERB_RUN, VERB_RESUME, VERB_CONTINUE, VERB_DRAIN,
 	VERB_WORKER };
 enum choice { AUTO = -1, NO = 0, YES = 1 };
 
+/* The part that the session takes in comms; what is NULL or empty was not given. */
+struct comms_options {
+	const char *name, *binding_out, *description;
+	char *listen, *advertise;	/* "tcp://host:port" */
+	struct buf labels;		/* JSON object of strings */
+	bool off;			/* --no-comms */
+	enum choice keep_alive;
+};
+
 struct options {
 	enum verb verb;
 	struct realm_opts realm;
@@ -34,6 +43,7 @@ struct options {
 	struct view view;
 	enum stdin_mode stdin_mode;
 	bool line_json;
+	struct comms_options comms;
 
 	bool help, version;
 };

@@ -7,11 +7,15 @@
 #include "agent/agent.h"
 #include "base/jput.h"
 #include "model/catalog.h"
+#include "store/eventfile.h"
 #include "store/sessions.h"
 #include "tool/tool.h"
 #include "turn/answer.h"
+#include "turn/binding.h"
+#include "turn/keep.h"
 #include "turn/lines.h"
 #include "turn/render.h"
+#include "turn/resident.h"
 #include "turn/signals.h"
 #include "turn/front.h"
 
@@ -24,8 +28,26 @@ struct people {
 	struct render render;
 	struct buf prompt;	/* a JSON string; empty: go on where it stopped */
 	struct buf budget;
+	bool keep;		/* stay when the first turn is over */
+	bool lines;		/* standard input is read line by line */
+	bool bound;		/* the binding file was tried */
+	struct err binding;	/* what was wrong with it */
+	struct resident peerd;
 	int status;		/* of the last run over lines that failed */
 };
+
+/* The first prompt is admitted, others may know of it now. */
+static void
+write_binding(struct people *p)
+{
+	const char *path = p->o->comms.binding_out;
+
+	if (!path || p->bound)
+		return;
+	p->bound = true;
+	if (binding_write(&p->t, path, &p->binding) < 0 && p->t.agent)
+		agent_interrupt(p->t.agent);
+}
 
 static void
 on_event(void *arg, const char *line, size_t n, struct jtext payload)
@@ -34,6 +56,7 @@ on_event(void *arg, const char *line, size_t n, struct jtext payload)
 
 	(void)line;
 	(void)n;
+	write_binding(p);
 	if (p->t.out.error == EPIPE)
 		return;		/* the reader went away: not a word */
 	render_event(&p->render, "primary", payload);
@@ -128,6 +151,40 @@ check_tools(struct people *p, struct err *e)
 	return rc;
 }
 
+/* What others may know of it; empty if nothing was said about that. */
+static void
+peer_meta(const struct comms_options *c, struct buf *b)
+{
+	if (!c->description && !c->labels.n)
+		return;
+	jput_open(b, '{');
+	if (c->description)
+		jput_kcstr(b, "description", c->description);
+	if (c->labels.n)
+		jput_kraw(b, "labels", c->labels.p, c->labels.n);
+	jput_close(b, '}');
+}
+
+/* Before the first turn, so that it can be spoken to in it. */
+static int
+join(struct people *p, const char *id, struct err *e)
+{
+	const struct comms_options *c = &p->o->comms;
+	struct buf meta = BUF_INIT;
+	struct join_spec j = { .name = c->name, .listen = c->listen,
+	    .advertise = c->advertise,
+	    .resident = c->keep_alive == NO ? 0 : -1 };
+	int rc = 0;
+
+	peer_meta(c, &meta);
+	j.meta = spec_given(&meta);
+	if (p->keep || c->keep_alive == NO || c->name || c->listen ||
+	    c->advertise || c->binding_out || meta.n)
+		rc = agent_join(p->t.db, id, &j, e);
+	buf_free(&meta);
+	return rc;
+}
+
 static int
 create(struct people *p, char id[UUID_LEN + 1], struct err *e)
 {
@@ -136,6 +193,8 @@ create(struct people *p, char id[UUID_LEN + 1], struct err *e)
 
 	spec_fill(&p->o->spec, &p->t.config, &spec);
 	spec.budget = spec_given(&p->budget);
+	if (p->o->comms.off)
+		spec.comms = 0;
 	if (agent_create_session(p->t.db, &spec, &s, e) < 0)
 		return -1;
 	memcpy(id, s.id, UUID_LEN + 1);
@@ -150,6 +209,9 @@ prepare(struct people *p, char id[UUID_LEN + 1], struct err *e)
 	const struct options *o = p->o;
 	const char *ref = o->session ? o->session : "last";
 
+	p->lines = o->stdin_mode == STDIN_LINES && !isatty(STDIN_FILENO);
+	p->keep = o->comms.keep_alive == YES || (p->lines && !o->comms.off &&
+	    o->comms.keep_alive == AUTO);
 	if (front_init(&p->t, o, e) < 0)
 		return -1;
 	start_rendering(p);
@@ -160,38 +222,41 @@ prepare(struct people *p, char id[UUID_LEN + 1], struct err *e)
 		    create(p, id, e) < 0 ? -1 : 0;
 	return front_open(&p->t, false, e) < 0 ||
 	    session_resolve(p->t.db, ref, id, e) < 0 ||
-	    read_prompt(p, e) < 0 ? -1 : 0;
+	    (o->prompt && read_prompt(p, e) < 0) ? -1 : 0;
 }
 
 /* ---- the turn ---- */
 
 static int
-one_run(struct people *p, const struct run_spec *spec, struct err *e)
+run(struct people *p, const struct run_spec *spec, struct run_result *r,
+    struct err *e)
 {
-	struct run_result r;
-	int rc = agent_run(p->t.agent, spec, &r, e);
-	bool streamed = p->render.stream;
+	int rc = agent_run(p->t.agent, spec, r, e);
 
 	render_end(&p->render);
-	if (rc == 0)
-		switch (r.outcome) {
-		case RUN_INTERRUPTED:
-			rc = err_set(e, E_REQUEST_CANCELLED,
-			    "Run was cancelled");
+	if (p->binding.code != E_NONE) {
+		*e = p->binding;
+		return -1;
+	}
+	return rc == 0 && r->outcome == RUN_INTERRUPTED ? err_set(e,
+	    E_REQUEST_CANCELLED, "Run was cancelled") : rc;
+}
+
+static void
+tell(struct people *p, const struct run_result *r)
+{
+	switch (r->outcome) {
+	case RUN_CALLBACK:
+		answer_pending(&p->t, p->o, r);
+		break;
+	case RUN_NOTHING:
+		warn("nothing to do: no pending boundary for resume");
+		if (!p->o->json)
 			break;
-		case RUN_CALLBACK:
-			answer_pending(&p->t, p->o, &r);
-			break;
-		case RUN_NOTHING:
-			warn("nothing to do: no pending boundary for resume");
-			if (p->o->json)
-				answer_print(&p->t, p->o, &r, streamed);
-			break;
-		default:
-			answer_print(&p->t, p->o, &r, streamed);
-		}
-	run_result_free(&r);
-	return rc;
+		/* fall through */
+	default:
+		answer_print(&p->t, p->o, r, p->render.stream);
+	}
 }
 
 /* What comes in on standard input, a run at a time, until it ends. */
@@ -200,40 +265,111 @@ follow_lines(struct people *p, struct lines *l, struct err *e)
 {
 	static const struct run_spec queued = { .drain = false };
 
-	out_puts(&p->t.err, "Keep-alive: initial turn complete, waiting for "
-	    "events (Ctrl+C to exit)...\n");
 	while (lines_wait(l)) {
+		struct run_result r;
 		struct err why = ERR_NONE;
+		int rc = run(p, &queued, &r, &why);
 
-		if (one_run(p, &queued, &why) == 0)
-			continue;
-		if (why.code == E_REQUEST_CANCELLED) {
+		if (rc == 0)
+			tell(p, &r);
+		run_result_free(&r);
+		if (rc < 0 && why.code == E_REQUEST_CANCELLED) {
 			*e = why;
 			return -1;
 		}
 		/* The next line may fare better. */
-		p->status = err_report(prog, &why);
+		if (rc < 0)
+			p->status = err_report(prog, &why);
 	}
 	return 0;
 }
 
-static int
-take_turns(struct people *p, struct err *e)
+static int64_t
+last_event(const struct people *p)
 {
-	bool follow = p->o->stdin_mode == STDIN_LINES && !isatty(STDIN_FILENO);
-	struct run_spec spec;
-	struct lines lines;
+	char *path = eventfile_path(&p->t.realm, p->t.session);
+	int fd = eventfile_open(path);
+	int64_t seq = fd < 0 ? 0 : eventfile_seq(fd);
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return seq;
+}
+
+/* From now on rkat-peerd runs its turns; we only look on. */
+static int
+stay(struct people *p, struct lines *l, struct err *e)
+{
+	const struct join_spec resident = { .resident = 1 };
+	int64_t seen = last_event(p);
 	int rc;
+
+	write_binding(p);
+	if (p->binding.code != E_NONE) {
+		*e = p->binding;
+		return -1;
+	}
+	front_release(&p->t);
+	rc = agent_join(p->t.db, p->t.session, &resident, e);
+	if (rc == 0)
+		rc = keep_follow(&p->t, &p->render, p->lines ? l : NULL, seen,
+		    e);
+	resident_end(&p->peerd);
+	if (rc == 0)
+		signals_forget();
+	return rc;
+}
+
+/* Is there something to be done before we stay or go? */
+static bool
+first_turn(const struct people *p)
+{
+	return p->o->prompt || p->o->comms.keep_alive == AUTO;
+}
+
+static int
+take_turns(struct people *p, const char *id, struct lines *l, struct err *e)
+{
+	struct run_result first;
+	struct run_spec spec;
+	int rc = 0;
 
 	front_spec(p->o, &p->budget, &spec);
 	spec.prompt = spec_given(&p->prompt);
-	if (!follow)
-		return one_run(p, &spec, e);
-	lines_start(&lines, &p->t, p->o->line_json);
-	rc = one_run(p, &spec, e);
+	if (!first_turn(p))
+		return p->keep ? stay(p, l, e) : 0;
+	if (front_take(&p->t, id, on_event, p, e) < 0)
+		return -1;
+	rc = run(p, &spec, &first, e);
+	if (rc == 0 && p->keep && first.outcome != RUN_CALLBACK)
+		rc = stay(p, l, e);
 	if (rc == 0)
-		rc = follow_lines(p, &lines, e);
+		tell(p, &first);
+	run_result_free(&first);
+	return rc == 0 && p->lines && !p->keep ? follow_lines(p, l, e) : rc;
+}
+
+static int
+reside(struct people *p, const char *id, struct err *e)
+{
+	struct lines lines = { .t = NULL };
+	int rc;
+
+	snprintf(p->t.session, sizeof p->t.session, "%s", id);
+	if (join(p, id, e) < 0)
+		return -1;
+	if (p->keep)
+		out_puts(&p->t.err, p->o->verbose ? "Running in keep-alive "
+		    "mode with verbose output (Ctrl+C to exit)...\n" :
+		    "Running in keep-alive mode (Ctrl+C to exit)...\n");
+	if (p->keep || p->o->comms.listen)
+		resident_start(&p->peerd, &p->t);
+	if (p->lines)
+		lines_start(&lines, &p->t, p->o->line_json, p->keep);
+	rc = take_turns(p, id, &lines, e);
 	lines_stop(&lines);
+	resident_end(&p->peerd);
 	return rc;
 }
 
@@ -267,9 +403,8 @@ people_main(const struct options *o)
 	bool failed = false;
 	int status;
 
-	if (prepare(&p, id, &e) == 0 &&
-	    front_take(&p.t, id, on_event, &p, &e) == 0) {
-		failed = take_turns(&p, &e) < 0;
+	if (prepare(&p, id, &e) == 0) {
+		failed = reside(&p, id, &e) < 0;
 		if (!failed)
 			check_focus(&p, &e);
 	}

@@ -92,6 +92,12 @@ signals_agent(struct agent *a)
 		stop(a);
 }
 
+void
+signals_forget(void)
+{
+	signal_seen = 0;
+}
+
 int
 signal_caught(void)
 {

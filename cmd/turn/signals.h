@@ -18,6 +18,8 @@ void signals_watch(struct loop *l);
 void signals_agent(struct agent *a);
 /* The first signal that came, or 0. */
 int signal_caught(void);
+/* It was obeyed: forget it. */
+void signals_forget(void);
 /* Non-zero from the first signal on; for out_drain. */
 extern volatile sig_atomic_t signal_seen;
 

@@ -103,8 +103,9 @@ add_instruction(struct spec_options *o, const char *flag, const char *arg,
 	return option_list(&o->instructions, flag, arg, e);
 }
 
-static int
-add_label(struct spec_options *o, const char *flag, const char *arg, struct err *e)
+int
+spec_label(struct buf *labels, const char *flag, const char *arg,
+    struct err *e)
 {
 	static const char *const reserved[] = { "mob_id", "role", "meerkat_id" };
 
@@ -116,7 +117,13 @@ add_label(struct spec_options *o, const char *flag, const char *arg, struct err 
 			    "'%s' is reserved for mob-managed sessions",
 			    reserved[i]);
 	}
-	return option_label(&o->labels, flag, arg, e);
+	return option_label(labels, flag, arg, e);
+}
+
+static int
+add_label(struct spec_options *o, const char *flag, const char *arg, struct err *e)
+{
+	return spec_label(&o->labels, flag, arg, e);
 }
 
 static int

@@ -44,6 +44,9 @@ extern const struct spec_flag spec_flags[N_SPEC_FLAGS];
 /* Take one option by its name; arg is borrowed.  INVALID_PARAMS if its value is wrong. */
 int spec_option(struct spec_options *o, const char *flag, const char *arg,
     struct err *e);
+/* As option_label; some keys are reserved. */
+int spec_label(struct buf *labels, const char *flag, const char *arg,
+    struct err *e);
 /* When all are read. */
 void spec_finish(struct spec_options *o);
 /* As what agent_create_session takes; borrows from o. */

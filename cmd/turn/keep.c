@@ -1,0 +1,77 @@
+#include <poll.h>
+#include <signal.h>
+
+#include "base/util.h"
+#include "store/events.h"
+#include "turn/keep.h"
+#include "turn/signals.h"
+
+#define LOOK_MS 1000	/* where nothing wakes us */
+
+static void
+grown(void *arg, int fd, short revents)
+{
+	(void)arg;
+	(void)fd;
+	(void)revents;	/* it ends the wait, that is all */
+}
+
+static int
+show_new(struct follower *f, struct render *render, struct err *e)
+{
+	struct jtext line, payload, type;
+	int rc;
+
+	while ((rc = follower_next(f, &line, NULL, e)) > 0) {
+		payload = json_get(line, "payload");
+		type = json_get(payload, "type");
+		render_event(render, "primary", payload);
+		if (json_str_is(type, "run_completed") ||
+		    json_str_is(type, "run_failed"))
+			render_end(render);
+	}
+	return rc;
+}
+
+static void
+say_end(struct front *t)
+{
+	const char *what = signal_caught() == SIGINT ? "Ctrl+C" :
+	    signal_caught() == SIGHUP ? "SIGHUP" : "SIGTERM";
+	struct buf b = BUF_INIT;
+
+	buf_printf(&b, "Received %s, shutting down...\n\nShutting down...\n",
+	    what);
+	out_put(&t->err, b.p, b.n);
+	buf_free(&b);
+}
+
+int
+keep_follow(struct front *t, struct render *render, struct lines *lines,
+    int64_t after, struct err *e)
+{
+	struct follower *f = follower_open(&t->realm, t->session, after, e);
+	struct loop_fd *watch = NULL;
+	int fd, rc = 0;
+
+	if (!f)
+		return -1;
+	out_puts(&t->err, "Keep-alive: initial turn complete, waiting for "
+	    "events (Ctrl+C to exit)...\n");
+	while (!signal_caught() && !t->out.error) {
+		/* First the watch, then the look: what comes in between wakes us. */
+		if ((fd = follower_fd(f)) >= 0 && !watch)
+			watch = loop_watch(t->loop, fd, POLLIN, grown, NULL);
+		if ((rc = show_new(f, render, e)) < 0)
+			break;
+		if (lines)
+			lines_look(lines);
+		loop_once(t->loop, LOOK_MS);
+	}
+	loop_unwatch(watch);
+	follower_close(f);
+	render_end(render);
+	if (signal_caught())
+		say_end(t);
+	return rc;
+}
