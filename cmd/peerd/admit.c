@@ -171,12 +171,13 @@ acknowledge(struct peerd *p, struct item *i)
 	struct err e = ERR_NONE;
 	const struct identity *k;
 
-	if (i->admitted && i->v.kind != ENVELOPE_RESPONSE) {
+	if (i->admitted && (i->caller.from ||
+	    i->v.kind != ENVELOPE_RESPONSE)) {
 		k = keys_held(p, i->session, i->v.to, &e);
 		if (!k || envelope_ack(&i->v, k, &frame, &e) < 0)
 			warn("ACK of %s: %s", i->v.id, e.text);
 	}
-	i->caller.answer(i->caller.arg, frame.p, frame.n);
+	i->caller.answer(i->caller.arg, i->admitted, frame.p, frame.n);
 	buf_free(&frame);
 }
 
@@ -187,7 +188,11 @@ wake_all(struct peerd *p, const struct items *items)
 	const struct item *i, *j;
 
 	for (i = STAILQ_FIRST(items); i; i = STAILQ_NEXT(i, link)) {
-		if (!i->admitted || !i->fresh || !*i->session)
+		if (!i->admitted || !i->fresh)
+			continue;
+		if (!i->text)
+			out_heard(p, i->v.from);
+		if (!*i->session)
 			continue;
 		for (j = STAILQ_FIRST(items); j != i; j = STAILQ_NEXT(j, link))
 			if (j->admitted && j->fresh &&
@@ -262,7 +267,7 @@ admit_frame(struct peerd *p, const void *cbor, size_t n,
 		return;
 	}
 	item_free(i);
-	c->answer(c->arg, NULL, 0);
+	c->answer(c->arg, false, NULL, 0);
 }
 
 void

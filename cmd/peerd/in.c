@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -12,12 +13,20 @@
 #include "base/buf.h"
 #include "base/util.h"
 #include "comms/envelope.h"
+#include "comms/secure.h"
 #include "peerd/peerd.h"
+#include "peerd/vet.h"
 
 /*
  * One connection, one envelope, at most one ACK (comms sheet sections 3 and 7).  No more
  * is read than the frame that was announced, and what waits in memory for its rest is
  * bounded: small frames by the number of connections, large ones by a common purse.
+ *
+ * Over TCP a connection ends in order only when its envelope was admitted; if it was
+ * not, or we died, it is reset.  So who sends a kind that has no ACK can tell, too.
+ *
+ * A connection that begins with SECURE_MAGIC is an encrypted one (comms/secure.h): many
+ * envelopes, one after the other.
  */
 #define SMALL_FRAME ((size_t)65536)
 #define HEAD 4			/* its length, big endian */
@@ -32,6 +41,9 @@ struct conn {
 	size_t taken;		/* out of the purse */
 	const char *channel;
 	char where[64];
+	struct secure *secure;	/* b is what was decrypted, then */
+	struct secure_server server;
+	bool busy;		/* an envelope waits for the commit */
 };
 TAILQ_HEAD(conns, conn);
 
@@ -52,6 +64,7 @@ conn_free(struct conn *c)
 		event_free(c->reader);
 	event_free(c->deadline);
 	close(c->fd);
+	secure_free(c->secure);
 	buf_free(&c->b);
 	free(c);
 	peerd_quiet(p);
@@ -66,14 +79,64 @@ refuse(struct conn *c, const char *reason, const char *detail)
 
 /* ---- the frame ---- */
 
-/* An ACK fits into the buffer of a fresh socket; if not it is lost, as on any network. */
+/* Close it in order, or reset it. */
 static void
-answer(void *arg, const char *frame, size_t n)
+end_well(int fd, bool well)
+{
+	const struct linger l = { .l_onoff = !well };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
+}
+
+/* An ACK fits into the buffer of a fresh socket; if not it is lost, as on any network. */
+static bool
+put(struct conn *c, const void *p, size_t n)
+{
+	if (send(c->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n)
+		return true;
+	debug("ACK to %s: %m", c->where);
+	return false;
+}
+
+/* The purse gets back what was taken; the next frame begins. */
+static void
+restart(struct conn *c)
+{
+	struct timeval tv = { c->p->limits.deadline_s, 0 };
+
+	c->p->in->taken -= c->taken;
+	c->taken = 0;
+	c->want = HEAD;
+	c->busy = false;
+	event_add(c->deadline, &tv);
+	event_add(c->reader, NULL);
+	event_active(c->reader, EV_READ, 0);	/* for what is here already */
+}
+
+static bool
+put_sealed(struct conn *c, const char *frame, size_t n)
+{
+	struct buf b = BUF_INIT;
+	bool done = secure_put(c->secure, frame, n, &b, NULL) == 0 &&
+	    put(c, b.p, b.n);
+
+	buf_free(&b);
+	return done;
+}
+
+static void
+answer(void *arg, bool admitted, const char *frame, size_t n)
 {
 	struct conn *c = arg;
 
-	if (frame && send(c->fd, frame, n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		debug("ACK to %s: %m", c->where);
+	if (admitted && c->secure && put_sealed(c, frame, n)) {
+		restart(c);
+		return;
+	}
+	if (admitted)
+		end_well(c->fd, true);
+	if (admitted && !c->secure && frame)
+		put(c, frame, n);
 	conn_free(c);
 }
 
@@ -81,13 +144,22 @@ answer(void *arg, const char *frame, size_t n)
 static void
 whole(struct conn *c)
 {
-	const struct caller caller = { c->channel, c->where, answer, c };
-	struct buf b = c->b;
+	struct caller caller = { .channel = c->channel, .where = c->where,
+	    .answer = answer, .arg = c };
+	struct buf b = BUF_INIT;
 
-	event_free(c->reader);
-	c->reader = NULL;
+	event_del(c->reader);
 	event_del(c->deadline);
-	c->b = (struct buf)BUF_INIT;
+	c->busy = true;
+	if (c->secure) {
+		caller.from = secure_peer(c->secure);
+		caller.to = secure_self(c->secure);
+		buf_put(&b, c->b.p, c->want);
+		buf_drop(&c->b, c->want);
+	} else {
+		b = c->b;
+		c->b = (struct buf)BUF_INIT;
+	}
 	admit_frame(c->p, b.p + HEAD, b.n - HEAD, &caller);
 	buf_free(&b);
 }
@@ -116,6 +188,97 @@ announced(struct conn *c)
 	return true;
 }
 
+/* Somebody closed, or an error; a look whether we are there is not worth a line. */
+static void
+broke_off(struct conn *c)
+{
+	if (c->b.n)
+		refuse(c, "malformed", "a frame that broke off");
+	else
+		conn_free(c);
+}
+
+/* ---- encrypted ---- */
+
+static bool
+client_trusted(void *arg, const unsigned char key[KEY_LEN])
+{
+	const struct conn *c = arg;
+
+	return vet_knows(c->p, key);
+}
+
+static const struct identity *
+server_key(void *arg, const unsigned char key[KEY_LEN])
+{
+	const struct conn *c = arg;
+	char session[UUID_LEN + 1];
+
+	if (keys_find(c->p, key, session, NULL) <= 0)
+		return NULL;
+	return keys_held(c->p, session, key, NULL);
+}
+
+/* What came, decrypted, behind c->b.  False: refused. */
+static bool
+decrypt(struct conn *c, const void *p, size_t n)
+{
+	struct buf out = BUF_INIT;
+	struct err e = ERR_NONE;
+	char key[KEY_TEXT_LEN + 1], detail[300];
+	bool done = secure_take(c->secure, p, n, &c->b, &out, &e) == 0;
+
+	if (!done) {
+		key_text(secure_peer(c->secure), key);
+		snprintf(detail, sizeof detail, "%.200s (%s)", e.text, key);
+		refuse(c, "handshake", detail);
+	} else if (out.n && !(done = put(c, out.p, out.n))) {
+		conn_free(c);
+	}
+	buf_free(&out);
+	return done;
+}
+
+/* As much as there is; a frame at a time goes on. */
+static void
+on_sealed(struct conn *c)
+{
+	char chunk[SMALL_FRAME];
+	ssize_t n = 0;
+
+	if (c->b.n < c->want) {
+		n = read(c->fd, chunk, sizeof chunk);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			return;
+		if (n <= 0) {
+			broke_off(c);
+			return;
+		}
+		if (!decrypt(c, chunk, (size_t)n))
+			return;
+	}
+	if (c->want == HEAD && c->b.n >= HEAD && !announced(c))
+		return;
+	if (c->want > HEAD && c->b.n >= c->want)
+		whole(c);
+}
+
+/* The first bytes were none of a frame. */
+static void
+become_sealed(struct conn *c)
+{
+	struct buf first = c->b;
+
+	c->b = (struct buf)BUF_INIT;
+	c->channel = "rkats";
+	c->server = (struct secure_server){ server_key, client_trusted, c };
+	c->secure = secure_accept(&c->server);
+	decrypt(c, first.p, first.n);
+	buf_free(&first);
+}
+
+/* ---- in the clear ---- */
+
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -124,24 +287,27 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	ssize_t n;
 
 	(void)what;
+	if (c->secure) {
+		on_sealed(c);
+		return;
+	}
 	if (room > SMALL_FRAME)
 		room = SMALL_FRAME;
 	n = read(fd, buf_room(&c->b, room), room);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
-		/* A look whether we are there costs nobody a line in the log. */
-		if (c->b.n)
-			refuse(c, "malformed", "a frame that broke off");
-		else
-			conn_free(c);
+		broke_off(c);
 		return;
 	}
 	c->b.n += (size_t)n;
 	buf_end(&c->b);
-	if (c->b.n == HEAD && c->want == HEAD && !announced(c))
-		return;
-	if (c->b.n == c->want)
+	if (c->b.n == HEAD && c->want == HEAD) {
+		if (!memcmp(c->b.p, SECURE_MAGIC, HEAD))
+			become_sealed(c);
+		else
+			announced(c);
+	} else if (c->b.n == c->want)
 		whole(c);
 }
 
@@ -187,6 +353,7 @@ in_accept(struct peerd *p, evutil_socket_t fd, const struct sockaddr *sa,
 	char where[64];
 
 	name_source(sa, where);
+	end_well(fd, false);
 	if (p->in->n >= p->limits.connections ||
 	    from_there(p->in, where) >= p->limits.per_address) {
 		gate_refuse(p, "busy", where, "too many connections at once");

@@ -81,14 +81,19 @@ struct caller {
 	const char *channel;	/* "tcp", "uds", "rkats" */
 	const char *where;	/* the address, without its port: for the log */
 	/*
-	 * The outcome, once, perhaps before admit_frame returns: the ACK as a frame with
-	 * its length, or NULL: hang up without a word.
+	 * rkats: whose connection it is, and whom it goes to; each kind gets its ACK there.
+	 * Else NULL.
 	 */
-	void (*answer)(void *arg, const char *frame, size_t n);
+	const unsigned char *from, *to;
+	/*
+	 * The outcome, once, perhaps before admit_frame returns.  frame: the ACK with its
+	 * length in front, or NULL if there is none.
+	 */
+	void (*answer)(void *arg, bool admitted, const char *frame, size_t n);
 	void *arg;
 };
 void admit_open(struct peerd *p);
-/* The CBOR of one frame, from anybody.  Borrowed. */
+/* The CBOR of one frame, from anybody.  Borrowed, as all of c but where and channel. */
 void admit_frame(struct peerd *p, const void *cbor, size_t n,
     const struct caller *c);
 /* What an unknown program says to a session through a plain listener. */

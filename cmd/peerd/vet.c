@@ -48,6 +48,18 @@ is_known(struct peerd *p, const unsigned char key[KEY_LEN], struct sender *s)
 	return true;
 }
 
+bool
+vet_knows(struct peerd *p, const unsigned char key[KEY_LEN])
+{
+	struct sender s = { .name = NULL };
+	bool known;
+
+	refresh_trust(p);
+	known = is_known(p, key, &s);
+	sender_free(&s);
+	return known;
+}
+
 /*
  * What later versions send as a kind of its own is the request with that intent to us
  * (sheet section 6.2).  NULL: taken; else why not.
@@ -112,6 +124,12 @@ check(struct peerd *p, const void *cbor, size_t n, const struct caller *c,
 	}
 	if (envelope_open(cbor, n, v, &e) < 0) {
 		gate_refuse(p, reason_of(&e), c->where, e.text);
+		return -1;
+	}
+	if (c->from && (memcmp(v->from, c->from, KEY_LEN) ||
+	    memcmp(v->to, c->to, KEY_LEN))) {
+		gate_refuse(p, "misaddressed", s->name,
+		    "another's envelope over an encrypted connection");
 		return -1;
 	}
 	if (v->kind == ENVELOPE_ACK)	/* outside of its connection: nothing */

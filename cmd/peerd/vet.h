@@ -10,6 +10,9 @@ struct sender {
 };
 void sender_free(struct sender *s);
 
+/* Do we listen to whoever has that key? */
+bool vet_knows(struct peerd *p, const unsigned char key[KEY_LEN]);
+
 /*
  * Open a frame and see whether we listen to it (comms sheet section 8; who we are is
  * asked later): the sender is known, the signature his, the kind one for us, his pace
