@@ -29,6 +29,11 @@ enum {
  */
 int comms_open(struct cmd *c, const char *ref, char id[UUID_LEN + 1],
     const char **session);
+/* The same for verbs that only look: 1, 0 if there is no such realm, which is not made. */
+int comms_look(struct cmd *c, const char *ref, char id[UUID_LEN + 1],
+    const char **session);
+/* The same for a letter or an event of this id: NOT_FOUND if there is no realm. */
+int comms_open_for(struct cmd *c, const char *id);
 /* Is a JSON value, then *v; else INVALID_PARAMS with the option in front. */
 int comms_json(struct cmd *c, const char *option, const char *text,
     struct jtext *v);

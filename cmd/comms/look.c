@@ -18,7 +18,7 @@ struct looking {
 	int64_t limit;
 };
 
-/* The options of all three; `more` has those of outbox, too. */
+/* The options of all three. */
 static int
 parse(struct cmd *c, int argc, char *argv[], const struct option *opts,
     struct looking *l)
@@ -160,14 +160,15 @@ VERB(verb_inbox)
 	struct page p = { .c = c };
 	char id[UUID_LEN + 1];
 	const char *session;
-	int rc;
+	int there = -1;
 
 	if (parse(c, argc, argv, opts, &l) < 0 ||
-	    comms_open(c, l.ref, id, &session) < 0)
-		return -1;
-	rc = arrivals(c->db, session, l.limit, add_arrival, &p, &c->e);
+	    (there = comms_look(c, l.ref, id, &session)) <= 0)
+		return there;
+	if (arrivals(c->db, session, l.limit, add_arrival, &p, &c->e) < 0)
+		p.rc = -1;
 	buf_free(&p.b);
-	return rc < 0 ? -1 : p.rc;
+	return p.rc;
 }
 
 /* ---- outbox ---- */
@@ -255,14 +256,15 @@ VERB(verb_outbox)
 	struct page p = { .c = c };
 	char id[UUID_LEN + 1];
 	const char *session;
-	int rc;
+	int there = -1;
 
 	if (parse(c, argc, argv, opts, &l) < 0 ||
 	    check_state(c, l.state) < 0 ||
-	    comms_open(c, l.ref, id, &session) < 0)
-		return -1;
-	rc = outbox_list(c->db, session, l.state, l.dead, l.limit, add_letter,
-	    &p, &c->e);
+	    (there = comms_look(c, l.ref, id, &session)) <= 0)
+		return there;
+	if (outbox_list(c->db, session, l.state, l.dead, l.limit, add_letter,
+	    &p, &c->e) < 0)
+		p.rc = -1;
 	buf_free(&p.b);
-	return rc < 0 ? -1 : p.rc;
+	return p.rc;
 }

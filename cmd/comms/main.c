@@ -45,6 +45,29 @@ comms_open(struct cmd *c, const char *ref, char id[UUID_LEN + 1],
 }
 
 int
+comms_look(struct cmd *c, const char *ref, char id[UUID_LEN + 1],
+    const char **session)
+{
+	int rc = ref ? cmd_resolve(c, ref, id) : cmd_open_existing(c);
+
+	*session = ref ? id : NULL;
+	if (rc == 0)
+		return 1;
+	/* Nothing was said in a realm that is not there. */
+	return !ref && c->e.code == E_SESSION_NOT_FOUND ? 0 : -1;
+}
+
+int
+comms_open_for(struct cmd *c, const char *id)
+{
+	if (cmd_open_existing(c) == 0)
+		return 0;
+	return c->e.code != E_SESSION_NOT_FOUND ? -1 : err_set(&c->e,
+	    E_NOT_FOUND, "nothing is known of %.80s: there is no such realm",
+	    id);
+}
+
+int
 comms_json(struct cmd *c, const char *option, const char *text,
     struct jtext *v)
 {

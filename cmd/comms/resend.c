@@ -84,7 +84,7 @@ VERB(verb_resend)
 		return -1;
 	if (argc - optind != 1)
 		return cmd_usage(c);
-	if (cmd_open(c) < 0)
+	if (comms_open_for(c, argv[optind]) < 0)
 		return -1;
 	return resend(c, argv[optind], expires);
 }

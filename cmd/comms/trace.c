@@ -230,7 +230,7 @@ VERB(verb_trace)
 		}
 	if (argc - optind != 1)
 		return cmd_usage(c);
-	if (cmd_open(c) < 0)
+	if (comms_open_for(c, argv[optind]) < 0)
 		return -1;
 	id = argv[optind];
 	rc = load(&t, id);
