@@ -540,7 +540,7 @@ agent-b Inproc"
 }
 
 @test "5,000 events of 20 processes while turns are killed at random: each is processed once" {
-	sim echo
+	sim_script '{"reply":{"text":"noted"}}'
 	S=$(rkat-session create --comms-name sink)
 	for p in $(seq 20); do
 		seq "$(((p - 1) * 250 + 1))" "$((p * 250))" | sed 's/.*/{"key":"k&","payload":{"n":&}}/' |
