@@ -96,8 +96,10 @@ field() { jq -c --arg id "$ID" "$1" "$T/body" | sed "s/$ID/ID/g"; }
 	same "$(req GET '/sessions?offset=9' | jq -c .sessions)" '[]'
 	req GET '/sessions?label=env' >/dev/null
 	is 400 '{"error":"malformed label filter, expected key=value: env","code":"BAD_REQUEST"}'
-	req GET '/sessions?limit=x' >/dev/null
-	is 400 'Failed to deserialize query string: limit: invalid digit found in string'
+	for n in x 1e3 1.0 %201 -1 '' 99999999999999999999; do
+		req GET "/sessions?limit=$n" >/dev/null
+		is 400 'Failed to deserialize query string: limit: invalid digit found in string'
+	done
 
 	req GET "/sessions/$A" >/dev/null
 	same "$(jq -c 'keys' "$T/body")" '["created_at","labels","message_count","session_id","session_ref","total_tokens","updated_at"]'
