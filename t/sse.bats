@@ -143,6 +143,31 @@ made() { ID=$(rkat run --json "${1:-hi}" | jq -r .session_id); }
 	same "$(lines "$T/a")" "$(log | sed '1,/"type":"run_completed"/d')"
 }
 
+@test "sse: a reader that keeps its connection does not keep the server from leaving" {
+	sim echo
+	made
+	rest
+	timeout 30 python3 "$BATS_TEST_DIRNAME/http_raw.py" raw "${URL##*:}" "GET /sessions/$ID/events HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n" '!get' '!20000' >"$T/a" 3>&- &
+	READERS+=($!)
+	subscribed() { curl -sS "$URL/metrics" | grep -qx 'rkat_http_subscribers 1'; }
+	wait_for subscribed
+	SECONDS=0
+	kill "$R"
+	S=0
+	wait "$R" || S=$?
+	same "$S" 0
+	[ "$SECONDS" -le 5 ]
+}
+
+@test "sse: session_loaded counts the messages that the session has, not those it had" {
+	sim echo
+	made
+	rest
+	curl -sS -X POST -H 'Content-Type: application/json' -d '{"prompt":"more","system_prompt":"NEW"}' "$URL/sessions/$ID/messages" >/dev/null
+	watch "$T/a"
+	same "$(head -n 2 "$T/a")" "$(printf 'event: session_loaded\ndata: {"message_count":%s,"session_id":"%s"}' "$(curl -sS "$URL/sessions/$ID" | jq .message_count)" "$ID")"
+}
+
 @test "sse: a stream stays open when its session is archived" {
 	sim echo
 	made

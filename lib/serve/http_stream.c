@@ -107,6 +107,8 @@ http_stream_end(struct http_stream *s)
 	http_log(c->req);
 	c->h->counts.subscribers--;
 	c->stream = NULL;
+	/* Nothing more is asked of a server that ends, whatever the head has promised. */
+	c->close |= c->h->draining;
 	free(s);
 	http_conn_next(c);
 }

@@ -64,7 +64,7 @@ rest_served_by(struct rest *s, const struct http *h)
 void
 rest_end_streams(struct rest *s)
 {
-	sse_end(s->sse);
+	sse_end_all(s->sse);
 }
 
 void

@@ -182,7 +182,7 @@ put_loaded(struct reader *t, const struct session *row)
 	struct buf data = BUF_INIT, b = BUF_INIT;
 
 	jput_open(&data, '{');
-	jput_ki64(&data, "message_count", row->total_messages);
+	jput_ki64(&data, "message_count", row->messages);
 	jput_kcstr(&data, "session_id", row->id);
 	jput_close(&data, '}');
 	buf_printf(&b, "event: session_loaded\ndata: %s\n\n", data.p);
@@ -229,7 +229,7 @@ sse_count(const struct sse *s)
 }
 
 void
-sse_end(struct sse *s)
+sse_end_all(struct sse *s)
 {
 	struct reader *t;
 

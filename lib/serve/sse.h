@@ -29,6 +29,6 @@ int sse_answer(struct sse *s, struct http_req *r, const struct session *row,
 /* The server ends: everybody gets what is in the log, and `done`. */
 /* Events that were put, of all streams. */
 uint64_t sse_count(const struct sse *s);
-void sse_end(struct sse *s);
+void sse_end_all(struct sse *s);
 
 #endif
