@@ -32,13 +32,16 @@ load rpc
 	    '{"jsonrpc":"2.0","id":4,"method":"initialize","params":[]}' '{"jsonrpc":"2.0","id":5,"method":"session/read"}' \
 	    '{"jsonrpc":"2.0","id":6,"method":"session/read","params":{}}' '{"jsonrpc":"2.0","id":8,"method":"cancel","params":{"request_id":1}}' \
 	    '{"jsonrpc":"2.0","id":-9223372036854775808,"method":"initialize"}' '{"jsonrpc":"2.0","id":9223372036854775808,"method":"initialize"}' \
-	    '{"jsonrpc":"2.0","id":"a\u0000b","method":"initialize"}' \
+	    '{"jsonrpc":"2.0","id":"a\u0000b","method":"initialize"}' '{"jsonrpc":"2.0","id":1.0,"method":"initialize"}' \
+	    '{"jsonrpc":"2.0","id":1e2,"method":"initialize"}' '{"jsonrpc":"2.0","id":9,"method":"initialize\u0000x"}' \
+	    '{"jsonrpc":"2.0","id":10,"method":"runtime/state"}' \
 	    '{"jsonrpc":"2.0","id":99,"method":"initialize"}'
 	reply 99 >/dev/null
 	same "$(jq -c '[.id, .error.code // "ok"]' "$T/out" | tr '\n' ' ')" "$(printf '%s ' '[null,-32700]' '[null,-32700]' '[null,-32700]' \
 	    '[null,-32700]' '[null,-32700]' '[null,-32700]' '[null,-32700]' '[null,-32700]' '[3,"ok"]' '[4,-32602]' '[5,-32602]' '[6,-32602]' \
-	    '[8,-32601]' '[-9223372036854776000,"ok"]' '[null,-32700]' '["a\u0000b","ok"]' '[99,"ok"]')"
+	    '[8,-32601]' '[-9223372036854776000,"ok"]' '[null,-32700]' '["a\u0000b","ok"]' '[null,-32700]' '[null,-32700]' '[9,-32601]' '[10,-32602]' '[99,"ok"]')"
 	same "$(reply 5 | jq -r .error.message)" "Missing params"
+	same "$(reply 10 | jq -r .error.message)" "missing params"
 	has "$(reply 6 | jq -r .error.message)" 'Invalid params: missing field `session_id`'
 	same "$(grep -c -- '"id":-9223372036854775808,' "$T/out")" 1	# as it came: jq rounds
 	end
@@ -230,6 +233,24 @@ load rpc
 	same "$(got 2 turn/start "{\"session_id\":\"$ID\",\"prompt\":[{\"type\":\"nonsense\"}]}" | jq .error.code)" -32602
 	got 3 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"text\"}"
 	same "$(rkat-session history "$ID" | jq -c 'select(.role == "user") | .content')" '[{"type":"text","text":"block"},{"type":"text","text":"text"}]'
+}
+
+@test "rpc: a deferred prompt outlives a server that dies while its first turn waits for a worker" {
+	slow
+	rpc --workers 1
+	ID=$(got 1 session/create '{"prompt":"first","initial_turn":"deferred"}' | jq -r .result.session_id)
+	call 2 session/create '{"prompt":"slow"}'
+	wait_for grep -q '"delta":"a"' "$T/out"
+	call 3 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"then\"}"
+	got 4 initialize >/dev/null	# it has read that
+	kill -9 "$R"
+	wait "$R" || :
+	gone() { ! pgrep -f "rkat-turn.*$RKAT_STATE_ROOT"; }
+	wait_for gone
+	rpc
+	got 5 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"again\"}" >/dev/null
+	got 6 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"more\"}" >/dev/null
+	same "$(rkat-session history "$ID" | jq -c 'select(.role == "user") | .content')" "$(printf '%s\n' '"first\n\nagain"' '"more"')"
 }
 
 @test "rpc: streams number their events and end with an outcome" {

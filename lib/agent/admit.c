@@ -18,12 +18,14 @@ static int
 prompt_body(struct agent *a, const struct run_spec *spec, struct buf *body,
     struct err *e)
 {
-	struct buf text = BUF_INIT, content = BUF_INIT;
+	struct buf text = BUF_INIT, content = BUF_INIT, all = BUF_INIT;
 	struct jtext c;
 	int rc = -1;
 
-	if (content_fits(spec->prompt, a->set.target.provider, e) < 0 ||
-	    content_store(a->realm, spec->prompt, &content, e) < 0)
+	staged_join(a, spec->prompt, &all);
+	c = json_slice(all.p, all.n);
+	if (content_fits(c, a->set.target.provider, e) < 0 ||
+	    content_store(a->realm, c, &content, e) < 0)
 		goto done;
 	c = json_slice(content.p, content.n);
 	input_put_notices(&text, spec->additional_instructions);
@@ -48,6 +50,7 @@ prompt_body(struct agent *a, const struct run_spec *spec, struct buf *body,
 	jput_close(body, '}');
 	rc = 0;
 done:
+	buf_free(&all);
 	buf_free(&text);
 	buf_free(&content);
 	return rc;
@@ -353,6 +356,8 @@ start_from_queue(struct agent *a, const struct run_spec *spec,
 	rc = -1;
 	new_run(a, 0);
 	a->direct = body->n > 0;
+	if (a->direct)
+		staged_taken(a);
 	if (only_continuations(list, take) && !admit_at_boundary(a)) {
 		rc = swallow(a, list, take, e) < 0 ? -1 : 2;
 		goto done;

@@ -135,6 +135,10 @@ int settings_keep(struct agent *a, const struct run_spec *spec, struct err *e);
 /* *out = obj with member key replaced, added, or (value absent) removed. */
 void json_with(struct buf *out, struct jtext obj, const char *key,
     struct jtext value);
+/* prompt behind the one that waits in the session's state, if any (staged.c). */
+void staged_join(const struct agent *a, struct jtext prompt, struct buf *b);
+/* That is in a->s.state no more (in memory); step_save_all writes it. */
+void staged_taken(struct agent *a);
 /* RFC 7396 on raw text. */
 void json_merge(struct buf *out, struct jtext target, struct jtext patch);
 int64_t settings_max_tokens(const struct config *c);

@@ -73,9 +73,7 @@ turn_fail(struct turn *k, const struct err *e, const struct buf *data)
 {
 	static const struct buf none = BUF_INIT;
 
-	if (!k->create)
-		turn_stage_again(k);
-	else if (*k->session && !(k->hooks.rest && was_used(k, e)) &&
+	if (k->create && *k->session && !(k->hooks.rest && was_used(k, e)) &&
 	    e->code != E_CALLBACK_PENDING)
 		session_archive(k->t->db, k->session, NULL);
 	finish(k, JTEXT_NONE, e, data ? data : &none);

@@ -57,7 +57,7 @@ void turns_free(struct turns *t);	/* nobody is told; pool_free comes next */
 struct turn *turns_create(struct turns *t, struct jtext params,
     const struct turn_hooks *hooks, struct err *e);
 /* turn/start, POST /sessions/{id}/messages.  row is the session, not archived. */
-struct turn *turns_start(struct turns *t, struct session *row,
+struct turn *turns_start(struct turns *t, const struct session *row,
     struct jtext params, const struct turn_hooks *hooks, struct err *e);
 /* Let a session work on its queue; hooks may be NULL.  NULL: not any more, the server ends. */
 struct turn *turns_wake(struct turns *t, const char *session,

@@ -39,7 +39,7 @@ struct turn {
 	bool run;		/* its job is the run, not the making of its session */
 	bool ran;		/* and came to its end */
 	bool cancelled, abandoned;
-	char *prompt;		/* of a create, until its run; or what a first turn took */
+	char *prompt;		/* of a create, until its run */
 };
 
 /* ---- turns.c ---- */
@@ -55,10 +55,5 @@ void turn_finish(struct turn *k, struct jtext result);
 /* Why a job failed: 0 if it did not; data gets what is known of it. */
 int turn_error(struct jtext answer, const struct err *lost, struct err *e,
     struct buf *data);
-
-/* ---- turns_start.c ---- */
-
-/* Its run never began: the session is as it was. */
-void turn_stage_again(struct turn *k);
 
 #endif

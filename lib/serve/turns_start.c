@@ -10,12 +10,9 @@
 
 /* What makes a session and starts a turn: rpc sheet section 7.1, rest sheet section 4. */
 
-/* A deferred session's prompt, in its state, until its first turn takes it. */
-#define STAGED "rkat_deferred_prompt"
-
 /* ---- JSON columns of a session ---- */
 
-/* obj with key set to v, or without it. */
+/* obj with key set to v. */
 static char *
 with_member(const char *obj, const char *key, struct jtext v)
 {
@@ -30,19 +27,9 @@ with_member(const char *obj, const char *key, struct jtext v)
 		buf_putc(&b, ':');
 		buf_put(&b, it.value.p, it.value.n);
 	}
-	if (v.p)
-		jput_kraw(&b, key, v.p, v.n);
+	jput_kraw(&b, key, v.p, v.n);
 	jput_close(&b, '}');
 	return buf_steal(&b);
-}
-
-static void
-set_member(char **column, const char *key, struct jtext v)
-{
-	char *old = *column;
-
-	*column = with_member(old, key, v);
-	free(old);
 }
 
 /* Keep the prompt for the first turn. */
@@ -50,29 +37,17 @@ static int
 stage(struct db *db, const char *id, const char *prompt, struct err *e)
 {
 	struct session row;
+	char *state;
 	int rc;
 
 	if (session_load(db, id, &row, e) < 0)
 		return -1;
-	set_member(&row.state, STAGED, json_text(prompt));
+	state = with_member(row.state, SESSION_STAGED, json_text(prompt));
+	free(row.state);
+	row.state = state;
 	rc = session_save(db, &row, e);
 	session_free(&row);
 	return rc;
-}
-
-void
-turn_stage_again(struct turn *k)
-{
-	struct session row;
-	bool fresh;
-
-	if (!k->prompt ||
-	    session_load(k->t->db, k->session, &row, NULL) < 0)
-		return;
-	fresh = row.total_messages == 0;
-	session_free(&row);
-	if (fresh)
-		stage(k->t->db, k->session, k->prompt, NULL);
 }
 
 /* ---- params to a worker's members ---- */
@@ -268,42 +243,6 @@ refuse_overrides(struct jtext params, struct err *e)
 	return -1;
 }
 
-/* A text as a block. */
-static void
-put_blocks(struct buf *b, struct jtext content)
-{
-	struct jiter it;
-
-	if (json_is(content, '"')) {
-		jput_open(b, '{');
-		jput_kcstr(b, "type", "text");
-		jput_kraw(b, "text", content.p, content.n);
-		jput_close(b, '}');
-		return;
-	}
-	for (it = json_iter(content); json_next(&it); )
-		jput_raw(b, it.value.p, it.value.n);
-}
-
-/* The prompt of the create, an empty line, and that of the turn (sheet section 7.1). */
-static void
-put_prompt(struct buf *b, struct jtext staged, struct jtext prompt)
-{
-	jput_key(b, "prompt");
-	if (!staged.p) {
-		jput_raw(b, prompt.p, prompt.n);
-	} else if (json_is(staged, '"') && json_is(prompt, '"')) {
-		buf_put(b, staged.p, staged.n - 1);
-		buf_puts(b, "\\n\\n");
-		buf_put(b, prompt.p + 1, prompt.n - 1);
-	} else {
-		jput_open(b, '[');
-		put_blocks(b, staged);
-		put_blocks(b, prompt);
-		jput_close(b, ']');
-	}
-}
-
 static const struct member turn_members[] = {
 	{ "additional_instructions", NULL }, { "model", NULL },
 	{ "provider", NULL }, { "provider_params", NULL },
@@ -317,47 +256,27 @@ static const struct member overlay_members[] = {
 	{ "allowed_tools", "allow_tools" }, { "blocked_tools", "block_tools" },
 };
 
-/* What was staged for a session's first turn, out of its row; *staged is new or NULL. */
-static int
-unstage(struct turns *t, struct session *row, char **staged, struct err *e)
-{
-	struct jtext v = json_get(json_text(row->state), STAGED);
-
-	*staged = v.p ? xstrndup(v.p, v.n) : NULL;
-	if (!v.p)
-		return 0;
-	set_member(&row->state, STAGED, JTEXT_NONE);
-	if (session_save(t->db, row, e) == 0)
-		return 0;
-	free(*staged);
-	*staged = NULL;
-	return -1;
-}
-
 struct turn *
-turns_start(struct turns *t, struct session *row, struct jtext params,
+turns_start(struct turns *t, const struct session *row, struct jtext params,
     const struct turn_hooks *hooks, struct err *e)
 {
 	bool first = row->total_messages == 0 && !pool_has(t->pool, row->id);
 	struct buf b = BUF_INIT;
 	struct jtext prompt;
 	struct turn *k;
-	char *staged = NULL;
 
 	if (prompt_param(params, &prompt, e) < 0 ||
 	    refuse_later(params, e) < 0 || no_keep_alive(params, e) < 0 ||
-	    (!first && !hooks->rest && refuse_overrides(params, e) < 0) ||
-	    (first && unstage(t, row, &staged, e) < 0))
+	    (!first && !hooks->rest && refuse_overrides(params, e) < 0))
 		return NULL;
 	jput_open(&b, '{');
-	put_prompt(&b, json_text(staged), prompt);
+	jput_kraw(&b, "prompt", prompt.p, prompt.n);
 	put_members(&b, params, turn_members, COUNT(turn_members));
 	if (hooks->rest)
 		put_members(&b, params, rest_members, COUNT(rest_members));
 	put_members(&b, param_get(params, "flow_tool_overlay"),
 	    overlay_members, COUNT(overlay_members));
 	k = turn_new(t, row->id, hooks);
-	k->prompt = staged;
 	turn_run(k, &b);
 	return k;
 }

@@ -37,6 +37,9 @@ struct session {
 	bool retired;		/* takes no input (inputs_retire); never written by session_save */
 };
 
+/* In state: the prompt of a deferred session, as JSON, until its first turn takes it. */
+#define SESSION_STAGED "rkat_deferred_prompt"
+
 /*
  * New row; id is generated if in->id is "", times are now if 0, columns that are NULL
  * are "{}" (all are filled in).  An id that exists is CONFLICT.  One transaction of

@@ -1,0 +1,64 @@
+#include <stdlib.h>
+
+#include "agent/run.h"
+#include "base/jput.h"
+
+/*
+ * The prompt of a deferred session (rpc sheet section 7.1) lies in its state until a
+ * prompt comes that it stands in front of, and leaves it in the transaction that admits
+ * both: whoever dies before loses nothing.
+ */
+
+static struct jtext
+staged(const struct agent *a)
+{
+	return json_get(json_text(a->s.state), SESSION_STAGED);
+}
+
+/* A text as a block. */
+static void
+put_blocks(struct buf *b, struct jtext content)
+{
+	struct jiter it;
+
+	if (json_is(content, '"')) {
+		jput_open(b, '{');
+		jput_kcstr(b, "type", "text");
+		jput_kraw(b, "text", content.p, content.n);
+		jput_close(b, '}');
+		return;
+	}
+	for (it = json_iter(content); json_next(&it); )
+		jput_raw(b, it.value.p, it.value.n);
+}
+
+void
+staged_join(const struct agent *a, struct jtext prompt, struct buf *b)
+{
+	struct jtext first = staged(a);
+
+	if (!first.p) {
+		buf_put(b, prompt.p, prompt.n);
+	} else if (json_is(first, '"') && json_is(prompt, '"')) {
+		buf_put(b, first.p, first.n - 1);
+		buf_puts(b, "\\n\\n");
+		buf_put(b, prompt.p + 1, prompt.n - 1);
+	} else {
+		jput_open(b, '[');
+		put_blocks(b, first);
+		put_blocks(b, prompt);
+		jput_close(b, ']');
+	}
+}
+
+void
+staged_taken(struct agent *a)
+{
+	struct buf b = BUF_INIT;
+
+	if (!staged(a).p)
+		return;
+	json_with(&b, json_text(a->s.state), SESSION_STAGED, JTEXT_NONE);
+	free(a->s.state);
+	a->s.state = buf_steal(&b);
+}
