@@ -232,3 +232,30 @@ runs_are() { [ "$(db "SELECT group_concat(state, ' ') FROM (SELECT state FROM ru
 	wait_for settled
 	runs_are 'interrupted completed'
 }
+
+@test "rpc input: however many events wake a session, its client is told each line once" {
+	sim echo
+	rpc
+	new hi
+	N0=$(grep -c '"session/event"' "$T/out")
+	for n in 1 2 3 4 5; do call $n session/external_event "{\"session_id\":\"$ID\",\"payload\":{\"n\":$n}}"; done
+	over() { [ "$(db "SELECT count(*) FROM inputs WHERE kind = 'external_event' AND state = 'consumed'")" -eq 5 ] && [ "$(runtime 9 | tail -n 1)" = '{"state":"attached"}' ]; }
+	wait_for over
+	end
+	same "$(jq -r 'select(.method == "session/event") | .params.event.seq' "$T/out" | sort -n | uniq -d)" ""
+	[ "$(grep -c '"session/event"' "$T/out")" -gt "$N0" ]
+}
+
+@test "rpc input: runtime and input methods take a bare UUID, in any form" {
+	sim echo
+	rpc
+	new hi
+	REALM=$(got 1 session/read "{\"session_id\":\"$ID\"}" | jq -r .result.session_ref)
+	n=1
+	for m in runtime/state runtime/accept runtime/retire runtime/reset input/state input/list; do
+		n=$((n + 1))
+		same "$(got $n $m "{\"session_id\":\"$REALM\",\"input_id\":\"x\",\"input\":{}}" | jq -r '"\(.error.code) \(.error.message)"')" '-32602 Invalid session ID'
+	done
+	same "$(got 20 runtime/state "{\"session_id\":\"urn:uuid:$ID\"}" | jq -c .result)" '{"state":"attached"}'
+	same "$(got 21 input/state "{\"session_id\":\"{$ID}\",\"input_id\":\"${ID//-/}\"}" | jq -c .result)" null
+}

@@ -16,7 +16,6 @@
 
 #define LINE_LIMIT ((size_t)32 << 20)	/* bytes of a request */
 #define BACKLOG ((size_t)1 << 20)	/* unread answers: then nothing is read */
-#define CALLS_MAX 1024			/* turns of a client, waiting ones included */
 #define CLIENTS_MAX 1024
 #define END_GRACE_MS 3000		/* for turns, at the end of the input */
 #define STALL_MS 30000			/* of a stream's client */
@@ -132,6 +131,14 @@ parse_error(struct conn *c, const char *why)
 
 /* ---- requests ---- */
 
+/* The sheet's words, by section 2. */
+static const char *
+missing(const struct method *m)
+{
+	return strncmp(m->name, "runtime/", 8) && strncmp(m->name, "input/", 6) ?
+	    "Missing params" : "missing params";
+}
+
 static void
 run(struct conn *c, const struct method *m, struct jtext id,
     struct jtext params)
@@ -143,13 +150,10 @@ run(struct conn *c, const struct method *m, struct jtext id,
 	int rc;
 
 	if (m->params && !params.p)
-		fail(c, text, INVALID_PARAMS, "Missing params", NULL);
+		fail(c, text, INVALID_PARAMS, missing(m), NULL);
 	else if (params.p && !json_is(params, '{'))
 		fail(c, text, INVALID_PARAMS,
 		    "Invalid params: expected an object", NULL);
-	else if (c->n_calls >= CALLS_MAX)
-		fail(c, text, err_info(E_INTERNAL_ERROR)->rpc,
-		    "too many requests wait for their turn", NULL);
 	else if ((rc = m->run(&r, &out, &e)) == 0)
 		rpc_answer(c, text, buf_str(&out), out.n);
 	else if (rc < 0)
@@ -159,20 +163,34 @@ run(struct conn *c, const struct method *m, struct jtext id,
 }
 
 static void
-request(struct conn *c, const char *name, struct jtext id, struct jtext params)
+request(struct conn *c, struct jtext method, struct jtext id,
+    struct jtext params)
 {
-	char *raw, *text;
+	char *raw, *name, *text;
 
 	for (size_t i = 0; i < COUNT(methods); i++)
-		if (!strcmp(methods[i].name, name)) {
+		if (json_str_is(method, methods[i].name)) {
 			run(c, &methods[i], id, params);
 			return;
 		}
 	raw = xstrndup(id.p, id.n);
+	name = json_str(method, &(size_t){ 0 });
 	text = xasprintf("Method not found: %.200s", name);
 	fail(c, raw, METHOD_NOT_FOUND, text, NULL);
 	free(text);
+	free(name);
 	free(raw);
+}
+
+/* A string or an integer of 64 bits; 1.0 and 1e0 are none (sheet section 2). */
+static bool
+is_id(struct jtext id)
+{
+	int64_t number;
+
+	return json_is(id, '"') || (json_i64(id, &number) &&
+	    !memchr(id.p, '.', id.n) && !memchr(id.p, 'e', id.n) &&
+	    !memchr(id.p, 'E', id.n));
 }
 
 /* A browser that was told to post to us: its body must not be taken for requests. */
@@ -191,8 +209,6 @@ on_line(void *arg, const char *p, size_t n)
 	struct conn *c = arg;
 	struct jtext v, id, method, params;
 	struct err e = ERR_NONE;
-	int64_t number;
-	char *name;
 
 	if (c->kind == RPC_SOCKET && is_http(p, n)) {
 		conn_free(c);
@@ -214,17 +230,14 @@ on_line(void *arg, const char *p, size_t n)
 		parse_error(c, "missing field `jsonrpc`");
 	else if (method.p && !json_is(method, '"'))
 		parse_error(c, "`method` is not a string");
-	else if (method.p && id.p && !json_is(id, '"') &&
-	    !json_i64(id, &number))
+	else if (method.p && id.p && !is_id(id))
 		parse_error(c, "`id` is neither a string nor a whole number");
-	else if (method.p && id.p) {
-		name = json_str(method, NULL);
-		request(c, name, id, params);
-		free(name);
-	} else if (method.p && json_str_is(method, "cancel"))
+	else if (method.p && id.p)
+		request(c, method, id, params);
+	else if (method.p && json_str_is(method, "cancel"))
 		rpc_cancel(c, json_get(params, "request_id"));
 	else if (method.p && json_str_is(method, "tools/register"))
-		request(c, "tools/register", id, params);
+		request(c, method, id, params);
 	else if (!method.p)
 		rpc_tools_answer(c, id, v);
 	/* Other notifications: no reply. */

@@ -1,10 +1,9 @@
-#include <ctype.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/jput.h"
 #include "serve/inputs.h"
 #include "serve/rpc_impl.h"
+#include "serve/sessions.h"
 
 /* session/external_event, runtime and input methods: rpc sheet sections 7.5 and 10.4. */
 
@@ -69,11 +68,35 @@ done:
 
 /* ---- runtime ---- */
 
+/* A bare UUID, in any form: no locator (sheet section 10.4). */
+static int
+param_uuid(struct req *r, const char *key, const char *what,
+    char id[UUID_LEN + 1], struct err *e)
+{
+	char *raw;
+	int rc = param_needed(r->params, key, &raw, e);
+
+	if (rc == 0 && !locator_uuid(raw, id))
+		rc = err_set(e, E_INVALID_PARAMS, "Invalid %s ID", what);
+	free(raw);
+	return rc;
+}
+
+static int
+param_runtime(struct req *r, struct session *row, struct err *e)
+{
+	char id[UUID_LEN + 1];
+
+	if (param_uuid(r, "session_id", "session", id, e) < 0)
+		return -1;
+	return sessions_load(r->s->o.db, id, false, row, e);
+}
+
 METHOD(rpc_runtime_state)
 {
 	struct session row = { .id = "" };
 
-	if (param_session(r, false, &row, e) < 0)
+	if (param_runtime(r, &row, e) < 0)
 		return -1;
 	jput_open(out, '{');
 	jput_kcstr(out, "state", runtime_state(r->s->o.db, &row));
@@ -89,7 +112,7 @@ METHOD(rpc_runtime_accept)
 	struct outcome o;
 	int rc;
 
-	if (param_session(r, false, &row, e) < 0)
+	if (param_runtime(r, &row, e) < 0)
 		return -1;
 	if (!input.p)
 		rc = err_set(e, E_INVALID_PARAMS,
@@ -109,7 +132,7 @@ METHOD(rpc_runtime_retire)
 	int64_t abandoned, pending;
 	int rc;
 
-	if (param_session(r, false, &row, e) < 0)
+	if (param_runtime(r, &row, e) < 0)
 		return -1;
 	rc = runtime_retire(r->s->o.db, &row, &abandoned, &pending, e);
 	if (rc == 0) {
@@ -130,7 +153,7 @@ METHOD(rpc_runtime_reset)
 	int64_t abandoned;
 	int rc;
 
-	if (param_session(r, false, &row, e) < 0)
+	if (param_runtime(r, &row, e) < 0)
 		return -1;
 	rc = runtime_reset(r->s->o.db, &row, &abandoned, e);
 	if (rc == 0) {
@@ -144,30 +167,15 @@ METHOD(rpc_runtime_reset)
 
 /* ---- inputs ---- */
 
-/* In lower case, as ids are stored. */
-static int
-param_input(struct req *r, char id[UUID_LEN + 1], struct err *e)
-{
-	char *raw;
-	int rc = param_needed(r->params, "input_id", &raw, e);
-
-	if (rc == 0 && !uuid_valid(raw))
-		rc = err_set(e, E_INVALID_PARAMS, "Invalid input ID");
-	for (size_t i = 0; rc == 0 && i <= UUID_LEN; i++)
-		id[i] = (char)tolower((unsigned char)raw[i]);
-	free(raw);
-	return rc;
-}
-
 METHOD(rpc_input_state)
 {
 	struct session row = { .id = "" };
 	char id[UUID_LEN + 1];
 	int rc;
 
-	if (param_session(r, false, &row, e) < 0)
+	if (param_runtime(r, &row, e) < 0)
 		return -1;
-	rc = param_input(r, id, e);
+	rc = param_uuid(r, "input_id", "input", id, e);
 	if (rc == 0)
 		rc = runtime_input(r->s->o.db, &row, id, out, e);
 	if (rc == 0)
@@ -181,7 +189,7 @@ METHOD(rpc_input_list)
 	struct session row = { .id = "" };
 	int rc;
 
-	if (param_session(r, false, &row, e) < 0)
+	if (param_runtime(r, &row, e) < 0)
 		return -1;
 	jput_open(out, '{');
 	jput_key(out, "input_ids");

@@ -8,6 +8,8 @@
 
 /* What takes its time: session/create, turn/start, and their ends (sheet sections 3, 7). */
 
+#define CALLS_MAX 1024			/* turns of a client, waiting ones included */
+
 struct call {
 	TAILQ_ENTRY(call) link;
 	struct conn *conn;
@@ -15,6 +17,7 @@ struct call {
 	char *id;		/* raw JSON; NULL: nobody waits for an answer */
 	struct turn *turn;
 	bool brings;		/* session/create with tools of its own */
+	char session[UUID_LEN + 1];	/* of a wake */
 };
 
 static struct call *
@@ -125,12 +128,23 @@ begun(struct call *k)
 	return -1;
 }
 
+static int
+too_many(const struct conn *c, struct err *e)
+{
+	return c->n_calls < CALLS_MAX ? 0 : err_set(e, E_INTERNAL_ERROR,
+	    "too many requests wait for their turn");
+}
+
 METHOD(rpc_session_create)
 {
-	struct call *k = call_new(r->s, r->c, r->id);
-	struct turn_hooks hooks = hooks_of(k);
+	struct turn_hooks hooks;
+	struct call *k;
 
 	(void)out;
+	if (too_many(r->c, e) < 0)
+		return -1;
+	k = call_new(r->s, r->c, r->id);
+	hooks = hooks_of(k);
 	k->brings = json_count(param_get(r->params, "external_tools")) > 0;
 	k->turn = turns_create(r->s->o.turns, r->params, &hooks, e);
 	return begun(k);
@@ -143,7 +157,7 @@ METHOD(rpc_turn_start)
 	struct call *k;
 
 	(void)out;
-	if (param_session(r, false, &row, e) < 0)
+	if (too_many(r->c, e) < 0 || param_session(r, false, &row, e) < 0)
 		return -1;
 	k = call_new(r->s, r->c, r->id);
 	hooks = hooks_of(k);
@@ -152,13 +166,35 @@ METHOD(rpc_turn_start)
 	return begun(k);
 }
 
+static struct call *
+find_wake(struct conn *c, const char *session)
+{
+	struct call *k;
+
+	for (k = TAILQ_FIRST(&c->s->calls); k; k = TAILQ_NEXT(k, link)) {
+		if (k->conn == c && !strcmp(k->session, session))
+			break;
+	}
+	return k;
+}
+
+/* However often it asks, a client is told once of what happens. */
 void
 rpc_wake(struct conn *c, const char *session)
 {
-	struct call *k = call_new(c->s, c, JTEXT_NONE);
-	struct turn_hooks hooks = hooks_of(k);
+	struct call *k = find_wake(c, session);
+	struct turn_hooks hooks;
 
+	if (k) {
+		turns_wake(c->s->o.turns, session, NULL);
+		return;
+	}
+	k = call_new(c->s, c, JTEXT_NONE);
+	memcpy(k->session, session, sizeof k->session);
+	hooks = hooks_of(k);
 	k->turn = turns_wake(c->s->o.turns, session, &hooks);
+	if (!k->turn)
+		call_free(k);
 }
 
 /* ---- ending ---- */

@@ -271,25 +271,28 @@ turn_run(struct turn *k, struct buf *members)
 
 /* ---- wakes: what the drain runs, for all who asked ---- */
 
-struct turn *
-turns_wake(struct turns *t, const char *session,
-    const struct turn_hooks *hooks)
-{
-	struct turn *k;
-
-	if (t->stopped)
-		return NULL;
-	k = turn_new(t, session, hooks);
-	k->wake = true;
-	drain_wake(t->drain, session);
-	return k;
-}
-
 static struct turn *
 find_wake(struct turn *k, const char *session)
 {
 	while (k && (!k->wake || strcmp(k->session, session)))
 		k = TAILQ_NEXT(k, link);
+	return k;
+}
+
+struct turn *
+turns_wake(struct turns *t, const char *session,
+    const struct turn_hooks *hooks)
+{
+	struct turn *k = NULL;
+
+	if (t->stopped)
+		return NULL;
+	if (!hooks)	/* one that waits already waits for this, too */
+		k = find_wake(TAILQ_FIRST(&t->list), session);
+	if (!k)
+		k = turn_new(t, session, hooks);
+	k->wake = true;
+	drain_wake(t->drain, session);
 	return k;
 }
 
