@@ -3,8 +3,11 @@
 # B=DIR keeps builds apart; CC, CFLAGS, LDFLAGS, DESTDIR and PREFIX are honoured.
 
 B      ?= build
-# The same place by another path would have objects that nobody sees change.
-override B := $(patsubst $(CURDIR)/%,%,$(B))
+# Not from the environment, where t/run has it as an absolute path: the same place by
+# another path would have objects that nobody sees change.
+ifeq ($(origin B),environment)
+B      := build
+endif
 PREFIX ?= /usr/local
 CC     ?= cc
 CFLAGS ?= -O2 -g
@@ -91,7 +94,7 @@ $(B)/bin/rkat-comms: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_CBOR) -lm
 $(B)/bin/rkat-config: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) -lm
 $(B)/bin/rkat-turn: LIBS = $(LIBS_ALL)
 $(B)/bin/rkat-sim: LIBS = $(L_JQ) $(L_EVENT) $(L_CURL) -lm
-$(B)/bin/rkat-serve: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_EVENT) -lm
+$(B)/bin/rkat-serve: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_CBOR) $(L_EVENT) -lm
 $(B)/bin/rkat-peerd: LIBS = $(L_SQLITE) $(L_JQ) $(L_SODIUM) $(L_EVENT) $(L_CBOR) -lm
 
 $(LINKS): $(B)/bin/rkat-serve

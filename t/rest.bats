@@ -194,7 +194,7 @@ field() { jq -c --arg id "$ID" "$1" "$T/body" | sed "s/$ID/ID/g"; }
 	done
 	req POST /sessions '{"prompt":"x","keep_alive":true,"comms_name":" "}' >/dev/null
 	is 400 '{"error":"keep_alive requires comms_name","code":"BAD_REQUEST"}'
-	for l in '"comms_name":"me"' '"skill_refs":["a/b"]' '"preload_skills":["a/b"]' '"peer_meta":{"description":"d"}'; do
+	for l in '"skill_refs":["a/b"]' '"preload_skills":["a/b"]'; do
 		req POST /sessions "{\"prompt\":\"x\",$l}" >/dev/null
 		same "$l $(status) $(jq -r .code "$T/body")" "$l 501 CAPABILITY_UNAVAILABLE"
 	done
@@ -204,7 +204,7 @@ field() { jq -c --arg id "$ID" "$1" "$T/body" | sed "s/$ID/ID/g"; }
 	is 400 '{"error":"keep_alive requires comms_name","code":"BAD_REQUEST"}'
 	req GET /skills >/dev/null
 	is 404 '{"error":"skills not enabled","code":"NOT_FOUND"}'
-	for l in "POST /sessions/$ID/mcp/add" 'GET /schedules' 'POST /comms/send' 'POST /mob/m/spawn-helper' 'GET /sessions/'; do
+	for l in "POST /sessions/$ID/mcp/add" 'GET /schedules' 'POST /mob/m/spawn-helper' 'GET /sessions/'; do
 		req $l >/dev/null
 		is 404 ''
 	done

@@ -126,8 +126,7 @@ session() { reads 900 session/create '{"prompt":"hi"}' "$RUN" && ID=$(jq -r .res
 @test "calls of what is not served yet are answered as unknown methods, nulls and all" {
 	rpc
 	absent 1 mob/spawn '{"mob_id":"m","profile":"p","meerkat_id":"a","initial_message":null,"runtime_mode":null,"backend":null,"resume_session_id":null,"labels":null,"context":null,"additional_instructions":null}'
-	absent 2 comms/peers '{"session_id":"01936f8a-7b2c-7000-8000-000000000001"}'
-	absent 3 mcp/add '{"session_id":"01936f8a-7b2c-7000-8000-000000000001","server_name":"s","server_config":{"command":"x"},"persisted":false}'
-	absent 4 skills/list '{}'
-	absent 5 schedule/list '{}'
+	absent 2 mcp/add '{"session_id":"01936f8a-7b2c-7000-8000-000000000001","server_name":"s","server_config":{"command":"x"},"persisted":false}'
+	absent 3 skills/list '{}'
+	absent 4 schedule/list '{}'
 }

@@ -4,7 +4,6 @@
 #include "agent/spec.h"
 #include "base/jput.h"
 #include "base/option.h"
-#include "comms/send.h"
 #include "comms/trust.h"
 #include "session/session.h"
 #include "store/config.h"
@@ -149,12 +148,7 @@ make(struct cmd *c, const struct spec_options *o,
 		spec.keep_alive = a->keep_alive;
 		spec.peer_meta = json_text(meta);
 	}
-	rc = agent_create_session(c->db, &spec, s, &c->e);
-	if (rc == 0 && a->name)
-		rc = comms_enable(c->db, s->id, a->name, json_text(meta),
-		    a->keep_alive, NULL, NULL, &c->e);
-	if (rc < 0)
-		session_free(s);
+	rc = agent_create_peer(c->db, &spec, NULL, NULL, s, &c->e);
 	free(meta);
 	config_free(&config);
 	return rc;

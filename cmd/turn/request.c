@@ -61,6 +61,11 @@ static const struct field create_fields[] = {
 	NEW_FIELD("hooks_override", OBJECT, hooks_override),
 	NEW_FIELD("call_timeout", TEXT, call_timeout),
 	NEW_FIELD("external_tools", TOOLS, external_tools),
+	NEW_FIELD("enable_comms", INTENT, comms),
+	NEW_FIELD("comms_name", TEXT, comms_name),
+	NEW_FIELD("peer_meta", OBJECT, peer_meta),
+	NEW_FIELD("keep_alive", SWITCH, keep_alive),
+	NEW_FIELD("silent_comms_intents", ARRAY, silent_comms_intents),
 };
 
 static const struct field tools_fields[] = {

@@ -172,7 +172,7 @@ op_create(struct worker *w, const struct request *rq)
 	struct session s;
 	struct buf b = BUF_INIT, ref = BUF_INIT;
 
-	if (agent_create_session(w->t.db, &rq->create, &s, &e) < 0) {
+	if (agent_create_peer(w->t.db, &rq->create, NULL, NULL, &s, &e) < 0) {
 		answer_error(w, rq->id, &e);
 		return;
 	}

@@ -222,6 +222,14 @@ wanted(const struct agent *a, const char *group, const char *config_key)
 	return config_key && config_bool(&a->config, config_key, false);
 }
 
+/* On unless it was switched off: who takes no part in comms has no peers (tools sheet 1). */
+static bool
+wants_comms(const struct agent *a)
+{
+	return !json_str_is(json_path(json_text(a->s.meta), "tooling/comms"),
+	    "disable");
+}
+
 static enum sandbox_mode
 sandbox(const struct agent *a)
 {
@@ -255,6 +263,7 @@ tool_setup(struct agent *a)
 		.shell = wanted(a, "shell", "tools/shell_enabled"),
 		.memory = wanted(a, "memory", NULL),
 		.mob = wanted(a, "mob", "tools/mob_enabled"),
+		.comms = wants_comms(a),
 		.image_results = a->set.target.profile.image_results,
 		.sandbox = sandbox(a),
 		.network = json_get_bool(json_text(a->s.meta), "network",
@@ -271,6 +280,7 @@ open_tools(struct agent *a, struct err *e)
 {
 	const struct tool_source *const *s = a->env.sources;
 	const struct tool_source *own = callback_source(a);
+	struct tool_source comms = tool_comms(&a->tool_env);
 
 	if (a->tools &&
 	    a->tool_env.image_results == a->set.target.profile.image_results)
@@ -283,6 +293,8 @@ open_tools(struct agent *a, struct err *e)
 		toolbox_add(a->tools, own);
 	for (; s && *s; s++)
 		toolbox_add(a->tools, *s);
+	if (a->tool_env.comms)
+		toolbox_add(a->tools, &comms);
 	return 0;
 }
 

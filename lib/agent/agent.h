@@ -55,6 +55,14 @@ int agent_create_session(struct db *db, const struct session_spec *spec,
     struct session *s, struct err *e);
 
 /*
+ * The same; and if it is to have a comms name, others can speak to it from now on: at
+ * listen and advertise (NULL: where the realm is reached).  Archived if that fails.
+ */
+int agent_create_peer(struct db *db, const struct session_spec *spec,
+    const char *listen, const char *advertise, struct session *s,
+    struct err *e);
+
+/*
  * How a session takes part in comms.  What is NULL or absent stays as it is; the name
  * of one that has none yet becomes "cli/<session>" (cli sheet section 6).
  */

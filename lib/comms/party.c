@@ -171,7 +171,6 @@ struct directory {
 	const struct trust *trust;
 	const struct party *self;
 	struct buf *out;
-	size_t n;
 	struct err *e;
 };
 
@@ -199,9 +198,6 @@ put_entry(struct directory *d, const char *name, const char *key,
 	    "[\"peer_message\",\"peer_request\",\"peer_response\"]";
 	int rc;
 
-	d->n++;
-	if (!d->out)
-		return 0;
 	jput_open(d->out, '{');
 	jput_kcstr(d->out, "name", name);
 	jput_kcstr(d->out, "peer_id", key);
@@ -258,46 +254,55 @@ walk(struct directory *d)
 	return participants(d->db, false, put_local, d, d->e);
 }
 
-/* out NULL: only count. */
-static int
-directory(struct db *db, const char *session, struct buf *out, size_t *n,
-    struct err *e)
+int
+comms_peers(struct db *db, const char *session, struct buf *out, struct err *e)
 {
 	struct party self = { .name = NULL };
 	struct trust t = { .v = NULL };
-	struct directory d = { db, session, &t, &self, out, 0, e };
+	struct directory d = { db, session, &t, &self, out, e };
 	int rc = -1;
 
+	jput_open(out, '{');
+	jput_key(out, "peers");
+	jput_open(out, '[');
 	if (party_self(db, session, &self, e) == 0 &&
 	    trust_load(db_realm(db), &t, e) == 0)
 		rc = walk(&d);
-	*n = d.n;
+	jput_close(out, ']');
+	jput_close(out, '}');
 	trust_free(&t);
 	party_free(&self);
 	return rc;
 }
 
-int
-comms_peers(struct db *db, const char *session, struct buf *out, struct err *e)
+/* Somebody that the realm trusts and that is not the session itself. */
+static bool
+trusts_others(struct db *db, const char *key)
 {
-	size_t n;
-	int rc;
+	char other[KEY_TEXT_LEN + 1];
+	struct trust t;
+	bool there = false;
 
-	jput_open(out, '{');
-	jput_key(out, "peers");
-	jput_open(out, '[');
-	rc = directory(db, session, out, &n, e);
-	jput_close(out, ']');
-	jput_close(out, '}');
-	return rc;
+	if (trust_load(db_realm(db), &t, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < t.n && !there; i++) {
+		key_text(t.v[i].key, other);
+		there = strcmp(other, key) && peer_name_valid(t.v[i].name);
+	}
+	trust_free(&t);
+	return there;
 }
 
 bool
 comms_has_peers(struct db *db, const char *session)
 {
-	size_t n;
+	struct party self = { .name = NULL };
+	bool there = party_self(db, session, &self, NULL) == 0 &&
+	    (participant_others(db, session ? session : "") ||
+	    trusts_others(db, self.key));
 
-	return directory(db, session, NULL, &n, NULL) == 0 && n > 0;
+	party_free(&self);
+	return there;
 }
 
 /* ---- taking part ---- */

@@ -196,6 +196,24 @@ put_error(struct buf *data, const char *code, const char *peer,
 	jput_close(data, '}');
 }
 
+/* Its inbox is full, or it cannot be given to it. */
+static void
+put_failed(struct buf *data, const char *peer, struct err *e)
+{
+	if (e->code != E_CONFLICT) {
+		put_error(data, "send_failed", NULL, e->text);
+		return;
+	}
+	err_set(e, E_CONFLICT, "peer '%.80s' is unreachable: "
+	    "offline_or_no_ack", peer);
+	jput_open(data, '{');
+	jput_kcstr(data, "code", "peer_unreachable");
+	jput_kcstr(data, "peer", peer);
+	jput_kcstr(data, "reason", "offline_or_no_ack");
+	jput_kcstr(data, "message", e->text);
+	jput_close(data, '}');
+}
+
 static int
 send_peer(struct db *db, const char *session, const struct send_command *c,
     struct receipt *r, struct buf *data, struct err *e)
@@ -209,7 +227,7 @@ send_peer(struct db *db, const char *session, const struct send_command *c,
 		put_error(data, "peer_not_found_or_not_trusted", c->to,
 		    e->text);
 	else if ((rc = send_letter(db, c, &from, &to, r, e)) < 0)
-		put_error(data, "send_failed", NULL, e->text);
+		put_failed(data, c->to, e);
 	party_free(&from);
 	party_free(&to);
 	return rc;

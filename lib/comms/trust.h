@@ -49,6 +49,9 @@ int trust_remove(const struct realm *r, const char *who, bool *removed,
 
 bool peer_name_valid(const char *name);		/* not blank, no control characters */
 
+/* INVALID_PARAMS, also for the labels that only a mob gives; absent is fine: meta.c. */
+int peer_meta_check(struct jtext meta, struct err *e);
+
 /* ---- addresses: sheet section 10 ---- */
 
 enum address_kind { ADDRESS_TCP, ADDRESS_UNIX, ADDRESS_INPROC, ADDRESS_SECURE };

@@ -20,7 +20,7 @@ static const struct capability {
 	    NULL, NULL },
 	{ "builtins", "The builtin tools", "tools.builtins_enabled", NULL },
 	{ "shell", "The shell tool", "tools.shell_enabled", NULL },
-	{ "comms", "Signed messages between agents", NULL, "comms" },
+	{ "comms", "Signed messages between agents", NULL, NULL },
 	{ "memory_store", "Semantic memory", NULL, "memory" },
 	{ "session_store", "Sessions kept in SQLite", NULL, NULL },
 	{ "session_compaction", "Summaries of long transcripts", NULL, NULL },

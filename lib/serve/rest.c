@@ -36,6 +36,8 @@ const struct http_route rest_routes[] = {
 	{ "GET", "/capabilities", rest_capabilities, 0 },
 	{ "GET", "/models/catalog", rest_models, 0 },
 	{ "GET", "/blobs/{id}", rest_blob, 0 },
+	{ "POST", "/comms/send", rest_comms_send, HTTP_JSON },
+	{ "GET", "/comms/peers", rest_comms_peers, 0 },
 };
 const size_t rest_n_routes = COUNT(rest_routes);
 

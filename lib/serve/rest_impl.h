@@ -57,6 +57,8 @@ ROUTE(rest_skills);
 ROUTE(rest_capabilities);
 ROUTE(rest_models);
 ROUTE(rest_blob);
+ROUTE(rest_comms_send);
+ROUTE(rest_comms_peers);
 
 /* ---- rest_turn.c ---- */
 

@@ -376,53 +376,16 @@ static const struct rest_field message_fields[] = {
 	{ "additional_instructions", REST_TEXTS, false },
 };
 
-/* Labels that only a mob gives. */
-static bool
-reserved_label(struct http_req *r, struct jtext body)
-{
-	static const char *const reserved[] = { "mob_id", "role",
-		"meerkat_id" };
-	struct jtext labels = json_path(body, "peer_meta/labels");
-
-	for (size_t i = 0; i < COUNT(reserved); i++)
-		if (json_get(labels, reserved[i]).p) {
-			rest_fail(r, 400, "BAD_REQUEST", "peer_meta label "
-			    "'%s' is reserved for mob-managed sessions",
-			    reserved[i]);
-			return true;
-		}
-	return false;
-}
-
-/* Blank is missing. */
-static bool
-nameless(struct http_req *r, struct jtext body)
-{
-	char *name = json_get_str(body, "comms_name");
-	bool blank = !name || !name[strspn(name, " \t\r\n")];
-
-	free(name);
-	if (!json_get_bool(body, "keep_alive", false) || !blank)
-		return false;
-	rest_fail(r, 400, "BAD_REQUEST", "keep_alive requires comms_name");
-	return true;
-}
-
 ROUTE(rest_session_create)
 {
 	struct rest *s = arg;
-	struct jtext body = http_json(r);
 	struct buf params = BUF_INIT;
 	char *id;
 
 	if (!rest_body(r, create_fields, COUNT(create_fields)) ||
 	    !request_id(s, r, &id))
 		return;
-	if (reserved_label(r, body) || nameless(r, body)) {
-		free(id);
-		return;
-	}
-	put_params(&params, body, create_fields, COUNT(create_fields));
+	put_params(&params, http_json(r), create_fields, COUNT(create_fields));
 	start(s, r, id, NULL, json_slice(params.p, params.n));
 	buf_free(&params);
 }
@@ -452,7 +415,6 @@ same_session(struct rest *s, struct http_req *r)
 ROUTE(rest_session_message)
 {
 	struct rest *s = arg;
-	struct jtext body = http_json(r);
 	struct session row = { .id = "" };
 	struct buf params = BUF_INIT;
 	char *id;
@@ -460,12 +422,11 @@ ROUTE(rest_session_message)
 	if (!rest_body(r, message_fields, COUNT(message_fields)) ||
 	    !same_session(s, r) || !request_id(s, r, &id))
 		return;
-	if (reserved_label(r, body) || nameless(r, body) ||
-	    !rest_session(s, r, false, &row)) {
+	if (!rest_session(s, r, false, &row)) {
 		free(id);
 		return;
 	}
-	put_params(&params, body, message_fields, COUNT(message_fields));
+	put_params(&params, http_json(r), message_fields, COUNT(message_fields));
 	start(s, r, id, &row, json_slice(params.p, params.n));
 	buf_free(&params);
 	session_free(&row);

@@ -55,6 +55,8 @@ static const struct method {
 	{ "runtime/reset", rpc_runtime_reset, true },
 	{ "input/state", rpc_input_state, true },
 	{ "input/list", rpc_input_list, true },
+	{ "comms/send", rpc_comms_send, true },
+	{ "comms/peers", rpc_comms_peers, true },
 	{ "tools/register", rpc_tools_register, true },	/* not listed */
 };
 

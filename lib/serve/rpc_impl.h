@@ -90,6 +90,8 @@ METHOD(rpc_runtime_retire);
 METHOD(rpc_runtime_reset);
 METHOD(rpc_input_state);
 METHOD(rpc_input_list);
+METHOD(rpc_comms_send);
+METHOD(rpc_comms_peers);
 
 /* ---- rpc.c ---- */
 
@@ -112,6 +114,8 @@ void rpc_token_free(struct conn *c);
 
 /* ---- rpc_params.c ---- */
 
+/* The id that session_id means, of a session that may not be there. */
+int param_session_id(struct req *r, char id[UUID_LEN + 1], struct err *e);
 /* The session that session_id names, archived ones included if asked; free it. */
 int param_session(struct req *r, bool archived, struct session *s,
     struct err *e);

@@ -26,13 +26,22 @@ locate(struct rpc *s, const char *raw, char id[UUID_LEN + 1], struct err *e)
 }
 
 int
-param_session(struct req *r, bool archived, struct session *s, struct err *e)
+param_session_id(struct req *r, char id[UUID_LEN + 1], struct err *e)
 {
-	char id[UUID_LEN + 1], *raw;
+	char *raw;
 	int rc = param_needed(r->params, "session_id", &raw, e);
 
 	if (rc == 0)
 		rc = locate(r->s, raw, id, e);
 	free(raw);
-	return rc < 0 ? -1 : sessions_load(r->s->o.db, id, archived, s, e);
+	return rc;
+}
+
+int
+param_session(struct req *r, bool archived, struct session *s, struct err *e)
+{
+	char id[UUID_LEN + 1];
+
+	return param_session_id(r, id, e) < 0 ? -1 :
+	    sessions_load(r->s->o.db, id, archived, s, e);
 }

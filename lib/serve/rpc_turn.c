@@ -18,6 +18,7 @@ struct call {
 	struct turn *turn;
 	bool brings;		/* session/create with tools of its own */
 	char session[UUID_LEN + 1];	/* of a wake */
+	bool resident;		/* session/create whose first turn comes after its answer */
 };
 
 static struct call *
@@ -108,6 +109,8 @@ on_done(void *arg, const char *session, struct jtext result,
 		rpc_fail(k->conn, k->id, e, data);
 	else if (k->conn && k->id)
 		rpc_answer(k->conn, k->id, result.p, result.n);
+	if (k->resident && !e)
+		rpc_wake(k->conn, session);
 	call_free(k);
 	rpc_settle(s);
 }
@@ -146,6 +149,8 @@ METHOD(rpc_session_create)
 	k = call_new(r->s, r->c, r->id);
 	hooks = hooks_of(k);
 	k->brings = json_count(param_get(r->params, "external_tools")) > 0;
+	k->resident = json_get_bool(r->params, "keep_alive", false) &&
+	    !json_str_is(param_get(r->params, "initial_turn"), "deferred");
 	k->turn = turns_create(r->s->o.turns, r->params, &hooks, e);
 	return begun(k);
 }

@@ -35,6 +35,7 @@ struct turn {
 	char session[UUID_LEN + 1];	/* "": not made yet */
 	bool create;		/* its session ends if it fails */
 	bool deferred;
+	bool resident;		/* it is answered before its first run */
 	bool wake;		/* of the drain: it has no job of its own */
 	bool run;		/* its job is the run, not the making of its session */
 	bool ran;		/* and came to its end */

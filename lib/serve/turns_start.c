@@ -2,11 +2,15 @@
 #include <string.h>
 
 #include "base/jput.h"
+#include "comms/send.h"
+#include "comms/trust.h"
 #include "runner/pool.h"
 #include "serve/params.h"
 #include "serve/sessions.h"
 #include "serve/turns_impl.h"
 #include "store/db.h"
+#include "store/inputs.h"
+#include "store/participants.h"
 
 /* What makes a session and starts a turn: rpc sheet section 7.1, rest sheet section 4. */
 
@@ -75,8 +79,7 @@ refuse_later(struct jtext params, struct err *e)
 {
 	static const struct { const char *param, *needs; } later[] = {
 		{ "preload_skills", "skills" }, { "skill_refs", "skills" },
-		{ "skill_references", "skills" }, { "comms_name", "comms" },
-		{ "peer_meta", "comms" },
+		{ "skill_references", "skills" },
 	};
 
 	for (size_t i = 0; i < COUNT(later); i++) {
@@ -102,12 +105,51 @@ prompt_param(struct jtext params, struct jtext *v, struct err *e)
 	    "string or an array of content blocks");
 }
 
-static int
-no_keep_alive(struct jtext params, struct err *e)
+static bool
+keeps_alive(struct jtext params)
 {
-	return json_get_bool(params, "keep_alive", false) ?
-	    err_set(e, E_INVALID_PARAMS,
-	    "keep_alive requires a session created with comms_name") : 0;
+	return json_get_bool(params, "keep_alive", false);
+}
+
+/* The words of the surface. */
+static int
+nameless(bool rest, struct err *e)
+{
+	return err_set(e, E_INVALID_PARAMS, rest ?
+	    "keep_alive requires comms_name" :
+	    "keep_alive requires a session created with comms_name");
+}
+
+/* Blank is missing.  New, or NULL. */
+static char *
+comms_name(struct jtext params)
+{
+	char *name = json_get_str(params, "comms_name");
+
+	if (name && !name[strspn(name, " \t\r\n")]) {
+		free(name);
+		name = NULL;
+	}
+	return name;
+}
+
+static int
+check_comms(struct jtext params, bool rest, struct err *e)
+{
+	struct jtext name = param_get(params, "comms_name");
+	char *given = comms_name(params);
+	int rc = 0;
+
+	if (name.p && !json_is(name, '"'))
+		rc = err_set(e, E_INVALID_PARAMS,
+		    "Invalid params: /comms_name: want a string");
+	else if (keeps_alive(params) && !given)
+		rc = nameless(rest, e);
+	else if (given && !peer_name_valid(given))
+		rc = err_set(e, E_INVALID_PARAMS,
+		    "comms_name: control characters are not allowed");
+	free(given);
+	return rc;
 }
 
 /* ---- making a session ---- */
@@ -124,6 +166,51 @@ finish_deferred(struct turn *k)
 	}
 	jput_open(&b, '{');
 	sessions_put_ref(db_realm(k->t->db), k->session, &b);
+	jput_close(&b, '}');
+	turn_finish(k, json_slice(b.p, b.n));
+	buf_free(&b);
+}
+
+/* A prompt in the queue, for the drain: its asker has been told all that he is told. */
+static int
+queue_prompt(struct turn *k, struct err *e)
+{
+	struct input in = { .session = k->session,
+	    .kind = (char []){ "prompt" }, .source = (char []){ "operator" },
+	    .mode = (char []){ "queue" }, .wake = true };
+	struct buf body = BUF_INIT;
+	bool seen;
+	int rc;
+
+	jput_open(&body, '{');
+	jput_kraw(&body, "content", k->prompt, strlen(k->prompt));
+	jput_kbool(&body, "direct", true);
+	jput_close(&body, '}');
+	in.body = body.p;
+	rc = inputs_admit(k->t->db, &in, &seen, e);
+	buf_free(&body);
+	return rc;
+}
+
+/* Case 3 of the sheet: it answers at once, the first turn comes afterwards. */
+static void
+finish_resident(struct turn *k)
+{
+	static const char usage[] = "{\"input_tokens\":0,"
+	    "\"output_tokens\":0,\"total_tokens\":0}";
+	struct buf b = BUF_INIT;
+	struct err e = ERR_NONE;
+
+	if (queue_prompt(k, &e) < 0) {
+		turn_fail(k, &e, NULL);
+		return;
+	}
+	jput_open(&b, '{');
+	sessions_put_ref(db_realm(k->t->db), k->session, &b);
+	jput_kcstr(&b, "text", "");
+	jput_ki64(&b, "turns", 0);
+	jput_ki64(&b, "tool_calls", 0);
+	jput_kraw(&b, "usage", usage, sizeof usage - 1);
 	jput_close(&b, '}');
 	turn_finish(k, json_slice(b.p, b.n));
 	buf_free(&b);
@@ -162,6 +249,8 @@ on_created(void *arg, struct jtext answer, const struct err *lost)
 		turn_refuse(k, "the server is ending");
 	else if (k->deferred)
 		finish_deferred(k);
+	else if (k->resident)
+		finish_resident(k);
 	else
 		first_run(k);
 	buf_free(&data);
@@ -177,6 +266,7 @@ static const struct member create_members[] = {
 	{ "budget_limits", "budget" }, { "provider_params", NULL },
 	{ "labels", NULL }, { "additional_instructions", NULL },
 	{ "app_context", NULL }, { "shell_env", NULL },
+	{ "comms_name", NULL }, { "peer_meta", NULL }, { "keep_alive", NULL },
 };
 
 static const struct member external_tools = { "external_tools", NULL };
@@ -191,7 +281,9 @@ turns_create(struct turns *t, struct jtext params,
 	struct turn *k;
 
 	if (prompt_param(params, &prompt, e) < 0 ||
-	    refuse_later(params, e) < 0 || no_keep_alive(params, e) < 0)
+	    peer_meta_check(param_get(params, "peer_meta"), e) < 0 ||
+	    refuse_later(params, e) < 0 ||
+	    check_comms(params, hooks->rest, e) < 0)
 		return NULL;
 	if (turn.p && !deferred && !json_str_is(turn, "run_immediately")) {
 		err_set(e, E_INVALID_PARAMS, "Invalid params: "
@@ -201,6 +293,7 @@ turns_create(struct turns *t, struct jtext params,
 	k = turn_new(t, "", hooks);
 	k->create = true;
 	k->deferred = deferred;
+	k->resident = keeps_alive(params) && !hooks->rest;
 	k->prompt = xstrndup(prompt.p, prompt.n);
 	jput_open(&b, '{');
 	jput_kcstr(&b, "op", "create");
@@ -256,6 +349,36 @@ static const struct member overlay_members[] = {
 	{ "allowed_tools", "allow_tools" }, { "blocked_tools", "block_tools" },
 };
 
+/*
+ * What a turn changes of its session's part in comms, at once: whether it stays, and by
+ * the rules of REST also its name and what others may know of it.
+ */
+static int
+take_comms(struct turns *t, const struct session *row, struct jtext params,
+    bool rest, struct err *e)
+{
+	struct jtext meta = rest ? param_get(params, "peer_meta") : JTEXT_NONE;
+	struct jtext stays = param_get(params, "keep_alive");
+	char *name = rest ? comms_name(params) : NULL;
+	struct participant p;
+	int there = participant_load(t->db, row->id, &p, e), rc = there;
+
+	if (there < 0 || (rc = peer_meta_check(meta, e)) < 0)
+		goto done;
+	if (!there && !name && keeps_alive(params))
+		rc = nameless(rest, e);
+	else if (name || (there && (stays.p || meta.p)))
+		rc = comms_enable(t->db, row->id, name ? name : p.name,
+		    meta.p ? meta : json_text(p.meta),
+		    stays.p ? keeps_alive(params) : p.resident, p.listen,
+		    p.advertise, e);
+done:
+	if (there > 0)
+		participant_free(&p);
+	free(name);
+	return rc < 0 ? -1 : 0;
+}
+
 struct turn *
 turns_start(struct turns *t, const struct session *row, struct jtext params,
     const struct turn_hooks *hooks, struct err *e)
@@ -266,8 +389,9 @@ turns_start(struct turns *t, const struct session *row, struct jtext params,
 	struct turn *k;
 
 	if (prompt_param(params, &prompt, e) < 0 ||
-	    refuse_later(params, e) < 0 || no_keep_alive(params, e) < 0 ||
-	    (!first && !hooks->rest && refuse_overrides(params, e) < 0))
+	    refuse_later(params, e) < 0 ||
+	    (!first && !hooks->rest && refuse_overrides(params, e) < 0) ||
+	    take_comms(t, row, params, hooks->rest, e) < 0)
 		return NULL;
 	jput_open(&b, '{');
 	jput_kraw(&b, "prompt", prompt.p, prompt.n);

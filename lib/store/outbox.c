@@ -308,9 +308,10 @@ int
 outbox_reached(struct db *db, const char *session, const char *peer_key,
     char **error, struct err *e)
 {
-	sqlite3_stmt *st = db_query(db, e, "SELECT state = 'accepted', error"
+	sqlite3_stmt *st = db_query(db, e, "SELECT state IN ('accepted', 'expired'), error"
 	    " FROM letters WHERE session IS ?1 AND peer_key = ?2"
-	    " AND attempts > 0 ORDER BY changed_ms DESC LIMIT 1", "ss", session,
+	    " AND (attempts > 0 OR address IS NULL)"
+	    " ORDER BY changed_ms DESC LIMIT 1", "ss", session,
 	    peer_key);
 	int rc = st ? db_step(db, st, e) : -1;
 

@@ -96,6 +96,17 @@ participant_by_name(struct db *db, const char *name, struct participant *p,
 	    e);
 }
 
+bool
+participant_others(struct db *db, const char *session)
+{
+	sqlite3_stmt *st = db_query(db, NULL, "SELECT 1" LIVE
+	    "WHERE p.session <> ?1 LIMIT 1", "s", session);
+	bool there = st && db_step(db, st, NULL) > 0;
+
+	db_done(db, st);
+	return there;
+}
+
 /* All rows first: the callback may write, which must not meet our open read. */
 int
 participants(struct db *db, bool resident_only,

@@ -29,6 +29,8 @@ int participant_by_key(struct db *db, const char *key, struct participant *p,
     struct err *e);
 int participant_by_name(struct db *db, const char *name, struct participant *p,
     bool *more, struct err *e);
+/* Is there one besides this session? */
+bool participant_others(struct db *db, const char *session);
 /* All, oldest first; a non-zero answer of cb stops. */
 int participants(struct db *db, bool resident_only,
     int (*cb)(void *arg, const struct participant *p), void *arg,

@@ -58,6 +58,7 @@ struct tool_env {
 	const char *root;		/* project root, absolute */
 	bool builtins, shell;		/* which groups are on */
 	bool memory, mob;		/* for later groups */
+	bool comms;			/* for tool_comms' caller */
 	bool image_results;		/* false hides view_image */
 	enum sandbox_mode sandbox;	/* for the shell tool */
 	bool network;			/* granted to sandboxed children */
@@ -70,7 +71,7 @@ struct toolbox;
 typedef void tool_done(void *arg, struct tool_result *r);	/* owns r's content afterwards */
 
 /*
- * A source of more tools (MCP, callbacks, comms ...): the seam for later groups.
+ * A source of more tools (MCP, callbacks, comms ...).
  * Builtins win a name collision, then sources in the order they were added.
  */
 struct tool_source {
@@ -97,6 +98,9 @@ int toolbox_overlay(struct toolbox *b, struct jtext allow, struct jtext block,
 bool toolbox_waits(struct toolbox *b, const char *name);
 /* The visible tools, in the order of tools sheet 1.3; borrowed until the box changes. */
 size_t toolbox_list(struct toolbox *b, const struct tool_def **defs);
+
+/* send_message, send_request, send_response and peers, while the session has peers; env is borrowed. */
+struct tool_source tool_comms(const struct tool_env *env);
 
 /*
  * Start one call.  Unknown or hidden names give tool_not_found.  Applies

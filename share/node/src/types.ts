@@ -344,6 +344,8 @@ export interface CommsReceipt {
   readonly inReplyTo?: string;
   readonly inputId?: string;
   readonly acked?: boolean;
+  /** "accepted": on disk here, on its way; "delivered": on disk with the receiver. */
+  readonly delivery?: string;
 }
 
 export interface Peer {
