@@ -258,6 +258,11 @@ data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}
 	    '{"q":"<say \"hi\">","n":9007199254740993,"n":1e400,"s":"\ud800"}'
 }
 
+@test "templates: the word behind a text, such as an id, can be given back" {
+	sim_script '{"reply":{"text":"<{{user:(id: }}> <{{user:no such }}> <{{user:from }}>"}}'
+	same "$(say chat 'REQUEST from a.b-c_1 (id: 01a1-fd)' | text)" "<01a1-fd> <> <a.b-c_1>"
+}
+
 @test "big answers: 10 MB of deltas arrive whole" {
 	sim_script '{"reply":{"repeat":{"text":"0123456789","times":1000000},"chunk":2000}}'
 	same "$(say anthropic hi | text | wc -c)" 10000000

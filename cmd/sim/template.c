@@ -35,12 +35,28 @@ put_result(struct buf *out, const char *spec, const struct request *rq)
 	free(s);
 }
 
+/* {{user:TEXT}} is the word (an id, say) behind TEXT in the last user text. */
+static void
+put_word(struct buf *out, const char *text, const struct request *rq)
+{
+	static const char word[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	const char *at = strstr(buf_str(&rq->user), text);
+
+	if (!at)
+		return;
+	at += strlen(text);
+	buf_put(out, at, strspn(at, word));
+}
+
 /* False if there is no such name: the braces are plain text then. */
 static bool
 put_value(struct buf *out, const char *name, const struct request *rq)
 {
 	if (!strcmp(name, "user"))
 		buf_put(out, buf_str(&rq->user), rq->user.n);
+	else if (!strncmp(name, "user:", 5))
+		put_word(out, name + 5, rq);
 	else if (!strcmp(name, "tool_result"))
 		request_results(rq, out);
 	else if (!strncmp(name, "tool_result:", 12))
