@@ -40,7 +40,7 @@ struct route {
 	struct out *o;
 	char key[KEY_TEXT_LEN + 1];
 	unsigned char to[KEY_LEN];
-	TAILQ_HEAD(, lane) lanes;
+	TAILQ_HEAD(lanes, lane) lanes;
 	struct backoff backoff;
 	/* While one of its lanes is under way: */
 	struct lane *busy;
@@ -63,7 +63,7 @@ struct outcome {
 
 struct out {
 	struct peerd *p;
-	TAILQ_HEAD(, route) routes;
+	TAILQ_HEAD(routes, route) routes;
 	size_t n_busy;
 	unsigned long round;
 	struct outcome *outcomes;
