@@ -198,7 +198,7 @@ open_realm(struct peerd *p, struct err *e)
 static void
 build(struct peerd *p)
 {
-	const size_t workers = (size_t)p->o.workers;
+	const size_t workers = p->o.workers ? (size_t)p->o.workers : 1;
 
 	p->base = event_base_new();
 	p->pool = pool_new(&(struct pool_opts){ .base = p->base,

@@ -28,7 +28,8 @@ help(void)
 	    "  --event-unix path         the same on a Unix socket\n"
 	    "  --session id              only this resident session (repeatable); ends when\n"
 	    "                            none of them is left\n"
-	    "  --workers n               so many turns at once (default %d)\n"
+	    "  --workers n               so many turns at once (default %d); 0: none, they\n"
+	    "                            are another process's to start\n"
 	    "  --limits file             limits as TOML; read again on SIGHUP\n"
 	    "  --once                    deliver what waits, work off queues, and end\n"
 	    "  --realm id, --isolated, --instance id, --realm-backend sqlite,\n"
@@ -66,7 +67,7 @@ take(struct options *o, int c, const char *arg)
 	case 'U': o->event_unix = arg; break;
 	case 's': add_session(o, arg); break;
 	case 'w':
-		if (option_number(&o->workers, 1, WORKERS_MAX, "--workers",
+		if (option_number(&o->workers, 0, WORKERS_MAX, "--workers",
 		    arg, &e) < 0)
 			return err_report(prog, &e);
 		break;

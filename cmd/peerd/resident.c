@@ -29,7 +29,7 @@ wake(void *arg, const char *session)
 {
 	struct peerd *p = arg;
 
-	if (is_ours(p, session))
+	if (p->o.workers && is_ours(p, session))
 		drain_wake(p->drain, session);
 	return 0;
 }
@@ -46,7 +46,7 @@ residents_look(struct peerd *p)
 void
 resident_wake(struct peerd *p, const char *session)
 {
-	if (p->stopping || !is_ours(p, session))
+	if (p->stopping || !p->o.workers || !is_ours(p, session))
 		bell_ring(&p->realm, session, 'w');
 	else
 		drain_wake(p->drain, session);

@@ -170,6 +170,12 @@ open_realm(struct server *s, struct err *e)
 	return worker_command(&s->worker, &s->realm, e);
 }
 
+static bool
+is_keeper(void *arg)
+{
+	return look_for_peerd(arg);
+}
+
 static int
 dispatch(struct server *s, struct err *e)
 {
@@ -182,7 +188,10 @@ dispatch(struct server *s, struct err *e)
 		    numbers[i] == SIGHUP ? on_reload : on_signal, s);
 		event_add(signals[i], NULL);
 	}
-	rc = open_doors(s, e);
+	rc = turns_watch(s->turns, s->base, &(struct turns_watch_hooks){
+	    .wake = rpc_wake_client, .keeper = is_keeper, .arg = s }, e);
+	if (rc == 0)
+		rc = open_doors(s, e);
 	if (rc == 0 && s->o.rpc)
 		rc = serve_stdio(s, e);
 	if (rc == 0) {
@@ -229,6 +238,7 @@ build(struct server *s)
 	s->drain = drain_new(&(struct drain_opts){ .base = s->base,
 	    .db = s->db, .pool = s->pool,
 	    .max = (size_t)(s->o.workers - s->o.workers / 4) });
+	watch_for_peerd(s);
 	s->turns = turns_new(s->db, s->pool, s->drain);
 	s->feeds = feeds_new(s->base, &s->realm);
 	s->rpc = rpc_new(&(struct rpc_opts){ .base = s->base, .db = s->db,
@@ -260,6 +270,7 @@ close_all(struct server *s, int status)
 	if (s->rpc && rpc_broken(s->rpc))
 		status = 1;
 	close_doors(s);
+	end_peerd(s);
 	rpc_free(s->rpc);
 	http_server_free(s->http);
 	rest_free(s->rest);

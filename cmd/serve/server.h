@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "runner/command.h"
@@ -12,6 +14,7 @@
 #include "store/realm.h"
 
 struct evconnlistener;
+struct event;
 
 /* What main.c and doors.c share. */
 
@@ -47,6 +50,12 @@ struct server {
 	char *notify;		/* NOTIFY_SOCKET */
 	bool stopping, http_idle, rpc_idle;
 	struct worker_command worker;
+
+	pid_t peerd;		/* our rkat-peerd, or 0 */
+	int peerd_fd;		/* its end */
+	struct event *peerd_watch, *peerd_again;
+	int64_t peerd_since;	/* when it was started last */
+	int peerd_deaths;	/* in a row */
 };
 
 /* ---- doors.c ---- */
@@ -57,5 +66,12 @@ int open_doors(struct server *s, struct err *e);
 void close_doors(struct server *s);
 /* JSON-RPC on our standard input and output. */
 int serve_stdio(struct server *s, struct err *e);
+
+/* ---- peerd.c ---- */
+
+void watch_for_peerd(struct server *s);
+/* Start rkat-peerd if it is needed; false: somebody else keeps the realm's residents. */
+bool look_for_peerd(struct server *s);
+void end_peerd(struct server *s);
 
 #endif

@@ -7,6 +7,7 @@
 #include "comms/trust.h"
 #include "store/db.h"
 #include "store/lock.h"
+#include "store/wakes.h"
 #include "store/outbox.h"
 #include "store/participants.h"
 
@@ -310,6 +311,7 @@ comms_has_peers(struct db *db, const char *session)
 bool
 comms_ring(struct db *db)
 {
+	wakes_ring(db_realm(db));	/* a server starts a peerd when one is needed */
 	return bell_ring(db_realm(db), "peerd", 'w');
 }
 

@@ -33,10 +33,17 @@ struct item {
 	unsigned looks, tries;
 };
 
+/* A session whose turns got nowhere, until somebody asks for it by name. */
+struct stuck {
+	char session[UUID_LEN + 1];	/* first: the key of the tree */
+	int64_t head;			/* of its queue */
+};
+
 struct drain {
 	struct drain_opts o;
 	struct drain_hooks hooks;
 	void *tree;		/* items by session */
+	void *stuck;
 	struct items ready;	/* for a place, longest first */
 	struct items waiting;	/* for a time */
 	struct event *timer;
@@ -58,6 +65,28 @@ find(struct drain *d, const char *session)
 	void *node = tfind(session, &d->tree, by_session);
 
 	return node ? *(struct item **)node : NULL;
+}
+
+static void
+forget_stuck(struct drain *d, const char *session)
+{
+	void *node = tfind(session, &d->stuck, by_session);
+	struct stuck *k = node ? *(struct stuck **)node : NULL;
+
+	if (k)
+		tdelete(session, &d->stuck, by_session);
+	free(k);
+}
+
+static void
+remember_stuck(struct drain *d, const char *session, int64_t head)
+{
+	struct stuck *k = xcalloc(1, sizeof *k);
+
+	forget_stuck(d, session);
+	memcpy(k->session, session, UUID_LEN + 1);
+	k->head = head;
+	tsearch(k, &d->stuck, by_session);
 }
 
 static void
@@ -174,6 +203,7 @@ after_turn(struct item *i, bool busy)
 	} else {
 		debug("session %s: its queue waits, %d turns got nowhere",
 		    i->session, TRIES);
+		remember_stuck(i->d, i->session, i->head);
 		end(i);
 	}
 }
@@ -275,6 +305,7 @@ ask(struct drain *d, const char *session)
 {
 	struct item *i = find(d, session);
 
+	forget_stuck(d, session);
 	if (!i) {
 		i = xcalloc(1, sizeof *i);
 		memcpy(i->session, session, UUID_LEN + 1);
@@ -314,6 +345,18 @@ drain_recover(struct drain *d)
 	if (inputs_due_sessions(d->o.db, left, d, &e) < 0)
 		warn("queues that wait: %s", e.text);
 	set_timer(d);
+}
+
+bool
+drain_ready(struct drain *d, const char *session)
+{
+	void *node = tfind(session, &d->stuck, by_session);
+	const struct stuck *k = node ? *(struct stuck **)node : NULL;
+	int64_t head;
+
+	return !find(d, session) && (!k ||
+	    (inputs_due(d->o.db, session, &head, NULL) > 0 &&
+	    head != k->head));
 }
 
 struct job *
@@ -360,6 +403,8 @@ drain_free(struct drain *d)
 		return;
 	while (d->tree)
 		item_free(*(struct item **)d->tree);
+	while (d->stuck)
+		forget_stuck(d, (*(struct stuck **)d->stuck)->session);
 	event_free(d->timer);
 	free(d);
 }

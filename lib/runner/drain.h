@@ -51,6 +51,12 @@ void drain_watch(struct drain *d, const struct drain_hooks *hooks);
 void drain_wake(struct drain *d, const char *session);
 /* All sessions that the last process of this kind has left with work, or dead. */
 void drain_recover(struct drain *d);
+/*
+ * Is its queue new to us: nothing is under way for it, and the last turns for what is at
+ * its head did not get nowhere?  For those who look by themselves: without it they
+ * would wake the same session for ever.
+ */
+bool drain_ready(struct drain *d, const char *session);
 /* The turn under way, or NULL. */
 struct job *drain_job(struct drain *d, const char *session);
 /* Is there nothing to do, and nothing under way? */

@@ -20,8 +20,10 @@ self(struct rest *s, struct http_req *r, const char *raw,
 		rest_fail_err(r, &e);
 		return false;
 	}
-	if (comms_takes_part(s->o.db, id, &e) == 0)
+	if (comms_takes_part(s->o.db, id, &e) == 0) {
+		turns_use(s->o.turns, id, NULL);
 		return true;
+	}
 	if (e.code == E_INVALID_PARAMS)
 		rest_fail(r, 404, "NOT_FOUND", "%s", e.text);
 	else

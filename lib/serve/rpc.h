@@ -33,6 +33,9 @@ struct rpc *rpc_new(const struct rpc_opts *o);
 /* turns_free and pool_free come next. */
 void rpc_free(struct rpc *s);
 
+/* Let a session work on its queue, as turns_watch_hooks.wake wants it; client is one of ours. */
+void rpc_wake_client(void *arg, void *client, const char *session);
+
 enum rpc_client {
 	RPC_STDIO,	/* the server ends with it */
 	RPC_SOCKET

@@ -5,6 +5,7 @@
 #include "serve/comms.h"
 #include "serve/rpc_impl.h"
 #include "serve/sessions.h"
+#include "serve/turns.h"
 
 /* comms/send, comms/peers: rpc sheet section 10.2. */
 
@@ -20,9 +21,13 @@ param_self(struct req *r, char id[UUID_LEN + 1], struct err *e)
 		bool archived = row.archived;
 
 		session_free(&row);
-		return archived ? err_set(e, E_INVALID_PARAMS,
-		    "Session is archived: %s", id) :
-		    comms_takes_part(r->s->o.db, id, e);
+		if (archived)
+			return err_set(e, E_INVALID_PARAMS,
+			    "Session is archived: %s", id);
+		if (comms_takes_part(r->s->o.db, id, e) < 0)
+			return -1;
+		turns_use(r->s->o.turns, id, r->c);
+		return 0;
 	}
 	return e->code != E_SESSION_NOT_FOUND ? -1 : err_set(e,
 	    E_INVALID_PARAMS, "Session not found or comms not enabled: %s", id);

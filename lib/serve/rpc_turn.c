@@ -119,7 +119,7 @@ static struct turn_hooks
 hooks_of(struct call *k)
 {
 	return (struct turn_hooks){ .event = on_event, .tools = put_tools,
-	    .tool = on_tool, .done = on_done, .arg = k };
+	    .tool = on_tool, .done = on_done, .arg = k, .client = k->conn };
 }
 
 static int
@@ -202,6 +202,13 @@ rpc_wake(struct conn *c, const char *session)
 		call_free(k);
 }
 
+void
+rpc_wake_client(void *arg, void *client, const char *session)
+{
+	(void)arg;
+	rpc_wake(client, session);
+}
+
 /* ---- ending ---- */
 
 METHOD(rpc_turn_interrupt)
@@ -236,6 +243,7 @@ rpc_abandon(struct conn *c)
 {
 	struct call *k, *next;
 
+	turns_leave(c->s->o.turns, c);
 	for (k = TAILQ_FIRST(&c->s->calls); k; k = next) {
 		struct turn *turn = k->turn;
 

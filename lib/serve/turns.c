@@ -464,5 +464,6 @@ turns_free(struct turns *t)
 		unlink_turn(k);
 		turn_free(k);
 	}
+	turns_unwatch(t);
 	free(t);
 }

@@ -10,6 +10,7 @@
 #include "store/sessions.h"
 
 struct db;
+struct event_base;
 struct pool;
 struct drain;
 
@@ -42,6 +43,7 @@ struct turn_hooks {
 	void (*done)(void *arg, const char *session, struct jtext result,
 	    const struct err *e, const struct buf *data);
 	void *arg;
+	void *client;	/* of turns_use, if the session takes part in comms; or NULL */
 	/*
 	 * By the rules of REST (sheet sections 4.2, 4.4): a session outlives its failed
 	 * first turn, and every turn may change what its session is made of.
@@ -77,6 +79,21 @@ bool turns_submitted(const struct turn *k);
 void turns_abandon(struct turn *k);
 /* End the turn that a session is in, here or in another process; fine if it is in none. */
 void turns_interrupt(struct turns *t, const char *session);
+
+/*
+ * Watch the realm for input that came from elsewhere.  wake: for a session that a
+ * client uses, in the stead of turns_wake; keeper: do the realm's residents fall to us?
+ */
+struct turns_watch_hooks {
+	void (*wake)(void *arg, void *client, const char *session);
+	bool (*keeper)(void *arg);
+	void *arg;
+};
+int turns_watch(struct turns *t, struct event_base *base,
+    const struct turns_watch_hooks *hooks, struct err *e);
+/* A client (NULL: none that could hear of it) uses a session; it is gone. */
+void turns_use(struct turns *t, const char *session, void *client);
+void turns_leave(struct turns *t, void *client);
 
 /* The server ends: what waits is refused, what runs is interrupted. */
 void turns_stop(struct turns *t);

@@ -23,6 +23,7 @@ struct turns {
 	TAILQ_HEAD(turn_list, turn) list;
 	size_t n;
 	bool stopped;
+	struct watch *watch;		/* turns_watch.c */
 	void (*idle)(void *arg);
 	void *idle_arg;
 };
@@ -36,6 +37,7 @@ struct turn {
 	bool create;		/* its session ends if it fails */
 	bool deferred;
 	bool resident;		/* it is answered before its first run */
+	bool peer;		/* of a create: others can speak to it */
 	bool wake;		/* of the drain: it has no job of its own */
 	bool run;		/* its job is the run, not the making of its session */
 	bool ran;		/* and came to its end */
@@ -56,5 +58,9 @@ void turn_finish(struct turn *k, struct jtext result);
 /* Why a job failed: 0 if it did not; data gets what is known of it. */
 int turn_error(struct jtext answer, const struct err *lost, struct err *e,
     struct buf *data);
+
+/* ---- turns_watch.c ---- */
+
+void turns_unwatch(struct turns *t);
 
 #endif

@@ -241,6 +241,8 @@ on_created(void *arg, struct jtext answer, const struct err *lost)
 	if (id && strlen(id) == UUID_LEN)
 		memcpy(k->session, id, UUID_LEN + 1);
 	free(id);
+	if (k->peer && *k->session)
+		turns_use(k->t, k->session, k->hooks.client);
 	if (turn_error(answer, lost, &e, &data) < 0)
 		turn_fail(k, &e, &data);
 	else if (k->cancelled)
@@ -294,6 +296,7 @@ turns_create(struct turns *t, struct jtext params,
 	k->create = true;
 	k->deferred = deferred;
 	k->resident = keeps_alive(params) && !hooks->rest;
+	k->peer = param_get(params, "comms_name").p;
 	k->prompt = xstrndup(prompt.p, prompt.n);
 	jput_open(&b, '{');
 	jput_kcstr(&b, "op", "create");
@@ -355,8 +358,9 @@ static const struct member overlay_members[] = {
  */
 static int
 take_comms(struct turns *t, const struct session *row, struct jtext params,
-    bool rest, struct err *e)
+    const struct turn_hooks *hooks, struct err *e)
 {
+	bool rest = hooks->rest;
 	struct jtext meta = rest ? param_get(params, "peer_meta") : JTEXT_NONE;
 	struct jtext stays = param_get(params, "keep_alive");
 	char *name = rest ? comms_name(params) : NULL;
@@ -373,6 +377,8 @@ take_comms(struct turns *t, const struct session *row, struct jtext params,
 		    stays.p ? keeps_alive(params) : p.resident, p.listen,
 		    p.advertise, e);
 done:
+	if (rc >= 0 && (there || name))
+		turns_use(t, row->id, hooks->client);
 	if (there > 0)
 		participant_free(&p);
 	free(name);
@@ -391,7 +397,7 @@ turns_start(struct turns *t, const struct session *row, struct jtext params,
 	if (prompt_param(params, &prompt, e) < 0 ||
 	    refuse_later(params, e) < 0 ||
 	    (!first && !hooks->rest && refuse_overrides(params, e) < 0) ||
-	    take_comms(t, row, params, hooks->rest, e) < 0)
+	    take_comms(t, row, params, hooks, e) < 0)
 		return NULL;
 	jput_open(&b, '{');
 	jput_kraw(&b, "prompt", prompt.p, prompt.n);

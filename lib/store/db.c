@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/util.h"
 #include "store/sql.h"
+#include "store/wakes.h"
 #include "store/writers.h"
 
 #define BUSY_LIMIT_MS 60000
@@ -26,6 +27,7 @@ struct db {
 	int writers;		/* where they stand in line */
 	bool writing;		/* we are the first of them */
 	bool unsynced;		/* a commit of ours may not be on disk yet */
+	bool wakes;		/* what is not committed yet wakes a session */
 	struct kept {
 		sqlite3_stmt *st;
 		bool used;	/* not done yet */
@@ -243,7 +245,18 @@ settle(struct db *db, struct err *e)
 	if (db->writing)
 		writers_leave(db->writers);
 	db->writing = false;
-	return db->unsynced ? sync_wal(db, e) : 0;
+	if (db->unsynced && sync_wal(db, e) < 0)
+		return -1;
+	if (db->wakes)
+		wakes_ring(db->realm);
+	db->wakes = false;
+	return 0;
+}
+
+void
+db_wakes(struct db *db)
+{
+	db->wakes = true;
 }
 
 int
@@ -315,6 +328,7 @@ db_rollback(struct db *db)
 {
 	if (!sqlite3_get_autocommit(db->h))
 		sqlite3_exec(db->h, "ROLLBACK", NULL, NULL, NULL);
+	db->wakes = false;
 	settle(db, NULL);
 }
 

@@ -97,6 +97,8 @@ admit(struct db *db, struct input *in, bool *seen, struct err *e)
 	if (rc < 0)
 		return -1;
 	in->seq = db_rowid(db);
+	if (in->wake)
+		db_wakes(db);
 	return in->merge ? merge(db, in, e) : 0;
 }
 
@@ -269,6 +271,11 @@ static const char sql_due[] = DUE("");
 static const char sql_due_residents[] = DUE(
     " JOIN participants p ON p.session = d.session AND p.resident");
 
+static const char sql_waking[] =
+    "SELECT i.session FROM inputs i JOIN sessions s ON s.id = i.session"
+    " AND s.archived = 0 WHERE i.state = 'queued' AND i.wake = 1"
+    " GROUP BY i.session ORDER BY min(i.seq)";
+
 /* All names first: the callback may write, which must not meet our open read. */
 static int
 due(struct db *db, const char *sql,
@@ -305,6 +312,13 @@ inputs_due_residents(struct db *db,
     int (*cb)(void *arg, const char *session), void *arg, struct err *e)
 {
 	return due(db, sql_due_residents, cb, arg, e);
+}
+
+int
+inputs_waking(struct db *db, int (*cb)(void *arg, const char *session),
+    void *arg, struct err *e)
+{
+	return due(db, sql_waking, cb, arg, e);
 }
 
 static const char sql_due_one[] =

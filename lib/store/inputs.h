@@ -75,6 +75,9 @@ int inputs_due_sessions(struct db *db,
 /* The resident ones among them. */
 int inputs_due_residents(struct db *db,
     int (*cb)(void *arg, const char *session), void *arg, struct err *e);
+/* Those of them whose queued input wakes them. */
+int inputs_waking(struct db *db, int (*cb)(void *arg, const char *session),
+    void *arg, struct err *e);
 /*
  * Has the session a queued input that wakes it, or a run that has not ended (alive or
  * dead: its lock tells)?  1, 0 or -1; *head is the seq of the oldest such input, 0 if

@@ -30,6 +30,9 @@ int db_fail(struct db *db, struct err *e);
 int db_enter(struct db *db, bool *own, struct err *e);
 int db_leave(struct db *db, bool own, int rc, struct err *e);
 
+/* The transaction that is open puts work into a queue: its commit rings the realm's bell (wakes.h). */
+void db_wakes(struct db *db);
+
 /* A column as new text; NULL for null. */
 char *db_text(sqlite3_stmt *st, int col);
 
