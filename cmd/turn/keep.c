@@ -48,7 +48,7 @@ say_end(struct front *t)
 
 int
 keep_follow(struct front *t, struct render *render, struct lines *lines,
-    int64_t after, struct err *e)
+    struct resident *peerd, int64_t after, struct err *e)
 {
 	struct follower *f = follower_open(&t->realm, t->session, after, e);
 	struct loop_fd *watch = NULL;
@@ -69,9 +69,12 @@ keep_follow(struct front *t, struct render *render, struct lines *lines,
 		loop_once(t->loop, LOOK_MS);
 	}
 	loop_unwatch(watch);
-	follower_close(f);
-	render_end(render);
 	if (signal_caught())
 		say_end(t);
+	resident_end(peerd);
+	if (rc == 0)
+		rc = show_new(f, render, e);
+	render_end(render);
+	follower_close(f);
 	return rc;
 }

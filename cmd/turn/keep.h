@@ -4,14 +4,15 @@
 #include "turn/front.h"
 #include "turn/lines.h"
 #include "turn/render.h"
+#include "turn/resident.h"
 
 /*
  * Keep-alive (cli sheet section 6): the session's first turn is over and its lock is
  * free; others run its further turns.  Show them, from the event behind `after` on,
- * until a signal comes or nobody reads us any more.  lines: NULL, or what reads
- * standard input.  A signal that ended it is said: a clean end.
+ * until a signal comes or nobody reads us any more; then end peerd and show what
+ * it still did.  lines: NULL, or what reads standard input.
  */
 int keep_follow(struct front *t, struct render *render, struct lines *lines,
-    int64_t after, struct err *e);
+    struct resident *peerd, int64_t after, struct err *e);
 
 #endif

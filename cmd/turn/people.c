@@ -313,9 +313,8 @@ stay(struct people *p, struct lines *l, struct err *e)
 	front_release(&p->t);
 	rc = agent_join(p->t.db, p->t.session, &resident, e);
 	if (rc == 0)
-		rc = keep_follow(&p->t, &p->render, p->lines ? l : NULL, seen,
-		    e);
-	resident_end(&p->peerd);
+		rc = keep_follow(&p->t, &p->render, p->lines ? l : NULL,
+		    &p->peerd, seen, e);
 	if (rc == 0)
 		signals_forget();
 	return rc;
