@@ -274,6 +274,16 @@ load rpc
 	    "{\"stream_id\":\"$Y\",\"session_id\":\"$ID\",\"ended\":true,\"outcome\":\"remote_end\"}")"
 }
 
+@test "rpc: archiving a session ends the turn that it is in" {
+	slow
+	rpc
+	new hi
+	call 1 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"slow\"}"
+	wait_for grep -q '"delta":"a"' "$T/out"
+	same "$(got 2 session/archive "{\"session_id\":\"$ID\"}" | jq -c .result)" '{"archived":true}'
+	same "$(reply 1 | jq .error.code)" -32005
+}
+
 @test "rpc: list, read, archive: the shapes of the sheet" {
 	sim echo
 	rpc

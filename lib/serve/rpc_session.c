@@ -5,6 +5,7 @@
 #include "model/catalog.h"
 #include "serve/rpc_impl.h"
 #include "serve/sessions.h"
+#include "serve/turns.h"
 #include "store/db.h"
 #include "store/inputs.h"
 #include "store/lock.h"
@@ -170,6 +171,7 @@ METHOD(rpc_session_archive)
 		return -1;
 	rc = session_archive(r->s->o.db, row.id, e);
 	if (rc == 0) {
+		turns_interrupt(r->s->o.turns, row.id);
 		rpc_streams_end(r->s, row.id);
 		buf_put(out, yes, sizeof yes - 1);
 	}
