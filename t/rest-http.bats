@@ -417,3 +417,14 @@ patch() {
 	has "$output" "HTTP/1.1 200 OK"
 	has "$output" '"text":"late"'
 }
+
+@test "http: a port beyond 65535 is refused, not cut down to 16 bits" {
+	for at in 127.0.0.1:65536 127.0.0.1:99999 127.0.0.1:-1 127.0.0.1: 127.0.0.1:4294967376; do
+		for flag in --rest --tcp; do
+			S=0
+			timeout 5 rkat-serve "$flag=$at" 2>"$T/err" || S=$?
+			same "$S" 2
+			has "$(cat "$T/err")" 'want an address and a port'
+		done
+	done
+}

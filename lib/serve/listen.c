@@ -27,6 +27,15 @@ is_loopback(const struct sockaddr *sa)
 	    IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
+/* getaddrinfo cuts what is too large down to 16 bits. */
+static bool
+is_port(const char *s)
+{
+	size_t n = strspn(s, "0123456789");
+
+	return n > 0 && n <= 5 && !s[n] && atoi(s) <= 65535;
+}
+
 /* Others are asked about a name only where that was wanted. */
 static struct addrinfo *
 resolve(const struct listen_at *at, struct err *e)
@@ -45,7 +54,8 @@ resolve(const struct listen_at *at, struct err *e)
 		host = xstrdup("127.0.0.1");
 	else
 		host = v6 ? xstrndup(where + 1, n - 2) : xstrndup(where, n);
-	if (!n || !colon[1] || getaddrinfo(host, colon + 1, &hints, &ai)) {
+	if (!n || !is_port(colon + 1) ||
+	    getaddrinfo(host, colon + 1, &hints, &ai)) {
 		err_set(e, E_INVALID_PARAMS, "%s: want an address and a "
 		    "port like 127.0.0.1:4033, not '%.80s'", at->flag, where);
 		ai = NULL;
@@ -120,7 +130,8 @@ listen_tcp(const struct listen_at *at, struct err *e)
 static bool
 is_stale(const struct sockaddr_un *sa)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Not to wait for one that is busy: that is EAGAIN, and not stale. */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat st;
 	bool stale;
 
