@@ -380,6 +380,8 @@ said() { req GET "/sessions/$ID/history" | grep -q "$1"; }
 	same "$(req PATCH /config '{"agent":{"max_tokens_per_turn":99}}' | jq .config.agent.max_tokens_per_turn)" 99
 	same "$(req PUT /config '{"agent":{"max_tokens_per_turn":7}}' | jq .config.agent.max_tokens_per_turn)" 7
 	same "$(req PUT /config '{"config":{"agent":{"max_tokens_per_turn":8}},"expected_generation":null}' | jq .config.agent.max_tokens_per_turn)" 8
+	req PATCH /config '{"agent":{"max_tokens_per_turn":"x"}}' >/dev/null
+	is 400 '{"error":"Invalid patch: agent.max_tokens_per_turn: want a whole number from 0 to 4294967295","code":"BAD_REQUEST"}'
 	for b in '[]' '{"config":5}' '{"config":{},"expected_generation":"x"}'; do
 		req PUT /config "$b" >/dev/null
 		same "$b $(status)" "$b 422"

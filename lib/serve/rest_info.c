@@ -84,6 +84,17 @@ unwrap(struct http_req *r, const char *name, struct jtext *v, int64_t *expected)
 	return false;
 }
 
+/* Where the file is, is told with --expose-paths only. */
+static const char *
+without_path(const struct rest *s, const char *text)
+{
+	size_t n = strlen(s->realm->dir);
+	const char *colon = strstr(text, ": ");
+
+	return s->o.expose_paths || !colon || strncmp(text, s->realm->dir, n) ?
+	    text : colon + 2;
+}
+
 static void
 change(struct rest *s, struct http_req *r, const char *name,
     int (*apply)(const struct realm *, struct jtext, int64_t, int64_t *,
@@ -101,7 +112,7 @@ change(struct rest *s, struct http_req *r, const char *name,
 		rest_fail(r, 400, "BAD_REQUEST", "%s", e.text);
 	else if (e.code == E_INVALID_PARAMS)
 		rest_fail(r, 400, "BAD_REQUEST", "Invalid %s: %s", name,
-		    e.text);
+		    without_path(s, e.text));
 	else
 		rest_fail(r, 500, "CONFIGURATION_ERROR", "%s", e.text);
 }
