@@ -43,9 +43,22 @@ load_input(struct trace *t, const char *id)
 }
 
 static int
+one_more(void *arg, int64_t at_ms, const char *what, const char *detail)
+{
+	size_t *n = arg;
+
+	(void)at_ms;
+	(void)what;
+	(void)detail;
+	++*n;
+	return 0;
+}
+
+static int
 load(struct trace *t, const char *id)
 {
 	struct err why = ERR_NONE;
+	size_t n = 0;
 	int rc;
 
 	t->has_letter = outbox_load(t->c->db, id, &t->letter, &why) == 0;
@@ -59,6 +72,11 @@ load(struct trace *t, const char *id)
 	if (load_input(t, t->arrival.input ? t->arrival.input : id) < 0)
 		return -1;
 	if (t->has_letter || t->has_arrival || t->has_input)
+		return 0;
+	/* What was refused left no more than its hops. */
+	if (hops(t->c->db, id, one_more, &n, &t->c->e) < 0)
+		return -1;
+	if (n)
 		return 0;
 	return err_set(&t->c->e, E_NOT_FOUND, "nothing is known of %.80s: want "
 	    "the id of an envelope or of an input", id);

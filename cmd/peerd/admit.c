@@ -31,6 +31,7 @@ struct item {
 	struct sender sender;
 	char session[UUID_LEN + 1];	/* whom it is for; "": the realm */
 	char *text;		/* or a plain event */
+	size_t text_len;
 	bool admitted, fresh;	/* fresh: not seen before */
 };
 STAILQ_HEAD(items, item);
@@ -107,7 +108,7 @@ admit_text(struct peerd *p, struct item *i, struct err *e)
 	int rc = -1;
 
 	jput_open(&body, '{');
-	jput_kcstr(&body, "body", i->text);
+	jput_kstr(&body, "body", i->text, i->text_len);
 	jput_close(&body, '}');
 	in.body = body.p;
 	if (n >= QUEUE_MAX)
@@ -278,7 +279,9 @@ admit_event(struct peerd *p, const char *session, const char *channel,
 
 	i->caller = (struct caller){ .channel = channel, .where = channel };
 	memcpy(i->session, session, UUID_LEN + 1);
-	i->text = xstrndup(text, n);
+	i->text = xcalloc(1, n + 1);
+	memcpy(i->text, text, n);
+	i->text_len = n;
 	put(p, i, n);
 }
 

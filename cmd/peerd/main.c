@@ -153,7 +153,7 @@ on_drained(void *arg, const char *session)
 
 /* ---- the beginning ---- */
 
-/* The ids in full. */
+/* The ids in full, of sessions that are what they are taken for. */
 static int
 settle_sessions(struct peerd *p, struct err *e)
 {
@@ -164,6 +164,9 @@ settle_sessions(struct peerd *p, struct err *e)
 			return -1;
 		free(p->o.sessions[i]);
 		p->o.sessions[i] = xstrdup(id);
+		if (!is_resident(p, id))
+			return err_set(e, E_INVALID_PARAMS,
+			    "--session %s: not a resident session", id);
 	}
 	return 0;
 }
@@ -215,6 +218,7 @@ build(struct peerd *p)
 	gate_open(p);
 	admit_open(p);
 	in_open(p);
+	plain_new(p);
 }
 
 static int

@@ -130,6 +130,8 @@ void keys_close(struct peerd *p);
 
 /* ---- plain.c: lines of plain text, from programs of this machine ---- */
 
+void plain_new(struct peerd *p);
+/* Where options or the configuration say. */
 int plain_open(struct peerd *p, struct err *e);
 /* Take lines from whoever connects to fd, which is loopback's or a Unix socket's. */
 int plain_listen(struct peerd *p, int fd, struct err *e);
@@ -137,6 +139,8 @@ void plain_close(struct peerd *p);
 
 /* ---- resident.c: sessions that are given turns when there is work ---- */
 
+/* Is the session one that we look after? */
+bool is_resident(struct peerd *p, const char *session);
 /* All residents with work; at the start and when the bell rang. */
 void residents_look(struct peerd *p);
 /* One session has new input; drained if it is one of ours, else its bell rings. */

@@ -8,9 +8,8 @@
 #include "store/lock.h"
 #include "store/participants.h"
 
-/* Is the session one that we look after? */
-static bool
-is_ours(struct peerd *p, const char *session)
+bool
+is_resident(struct peerd *p, const char *session)
 {
 	struct participant row;
 	bool found = p->o.n_sessions == 0, resident;
@@ -29,7 +28,7 @@ wake(void *arg, const char *session)
 {
 	struct peerd *p = arg;
 
-	if (p->o.workers && is_ours(p, session))
+	if (p->o.workers && is_resident(p, session))
 		drain_wake(p->drain, session);
 	return 0;
 }
@@ -46,7 +45,7 @@ residents_look(struct peerd *p)
 void
 resident_wake(struct peerd *p, const char *session)
 {
-	if (p->stopping || !p->o.workers || !is_ours(p, session))
+	if (p->stopping || !p->o.workers || !is_resident(p, session))
 		bell_ring(&p->realm, session, 'w');
 	else
 		drain_wake(p->drain, session);
@@ -56,7 +55,7 @@ bool
 residents_left(struct peerd *p)
 {
 	for (size_t i = 0; i < p->o.n_sessions; i++)
-		if (is_ours(p, p->o.sessions[i]))
+		if (is_resident(p, p->o.sessions[i]))
 			return true;
 	return false;
 }

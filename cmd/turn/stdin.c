@@ -7,6 +7,7 @@
 
 #include "base/jput.h"
 #include "base/json.h"
+#include "base/line.h"
 #include "base/util.h"
 #include "turn/signals.h"
 #include "turn/stdin.h"
@@ -25,46 +26,6 @@ stdin_mode_parse(const char *s, enum stdin_mode *m)
 			return true;
 		}
 	return false;
-}
-
-/* ---- white space, as Unicode has it ---- */
-
-/* Bytes of the white space character at p, 0 if it is none. */
-static size_t
-space_at(const char *s, size_t n)
-{
-	const unsigned char *p = (const unsigned char *)s;
-
-	if (n >= 1 && (*p == ' ' || (*p >= '\t' && *p <= '\r')))
-		return 1;
-	if (n >= 2 && p[0] == 0xc2 && (p[1] == 0x85 || p[1] == 0xa0))
-		return 2;
-	if (n < 3)
-		return 0;
-	if (p[0] == 0xe2 && p[1] == 0x80 && ((p[2] >= 0x80 && p[2] <= 0x8a) ||
-	    p[2] == 0xa8 || p[2] == 0xa9 || p[2] == 0xaf))
-		return 3;
-	return !memcmp(p, "\xe1\x9a\x80", 3) || !memcmp(p, "\xe2\x81\x9f", 3) ||
-	    !memcmp(p, "\xe3\x80\x80", 3) ? 3 : 0;
-}
-
-void
-trim(const char **p, size_t *n)
-{
-	size_t k;
-
-	while ((k = space_at(*p, *n)) > 0) {
-		*p += k;
-		*n -= k;
-	}
-	for (bool more = true; more; ) {
-		more = false;
-		for (k = 1; k <= 3 && k <= *n && !more; k++)
-			if (space_at(*p + *n - k, k) == k) {
-				*n -= k;
-				more = true;
-			}
-	}
 }
 
 /* ---- reading ---- */
@@ -212,7 +173,7 @@ stdin_compose(enum stdin_mode m, int fd, const char *prompt,
 		goto done;
 	p = buf_str(&b);
 	n = b.n;
-	trim(&p, &n);
+	line_trim(&p, &n);
 	if (n) {
 		buf_puts(out, "<stdin>\n");
 		buf_put(out, p, n);
@@ -242,7 +203,7 @@ stdin_prompt(int fd, struct buf *out, struct err *e)
 		goto done;
 	p = buf_str(&b);
 	n = b.n;
-	trim(&p, &n);
+	line_trim(&p, &n);
 	buf_put(out, p, n);
 	rc = n ? 0 : err_set(e, E_INVALID_PARAMS,
 	    "the prompt `-`: standard input is empty");
@@ -284,27 +245,6 @@ stdin_first_line(int fd, char *line, size_t size, struct err *e)
 
 /* ---- lines ---- */
 
-/* A JSON line's text (4.1): its string body; other objects and arrays pretty; else the line. */
-static void
-json_line_text(const char *p, size_t n, struct buf *text)
-{
-	struct jtext v, body = JTEXT_NONE;
-	char *s = NULL;
-	size_t len;
-
-	if (json_parse(p, n, &v, NULL) == 0 && json_is(v, '{'))
-		body = json_get(v, "body");
-	else if (json_check(p, n, NULL) < 0 || !json_is(v, '['))
-		v = JTEXT_NONE;
-	if ((s = json_str(body, &len)))
-		buf_put(text, s, len);
-	else if (v.p)
-		jput_pretty(text, v.p, v.n);
-	else
-		buf_put(text, p, n);
-	free(s);
-}
-
 bool
 stdin_line(const char *p, size_t n, bool json, struct buf *body)
 {
@@ -318,10 +258,10 @@ stdin_line(const char *p, size_t n, bool json, struct buf *body)
 			jput_str(body, p, n);
 		return n > 0;
 	}
-	trim(&p, &n);
+	line_trim(&p, &n);
 	if (!n)
 		return false;
-	json_line_text(p, n, &text);
+	line_text(p, n, &text);
 	if (text.n && json_parse(text.p, text.n, &v, NULL) == 0)
 		jput_compact(body, v.p, v.n);
 	else if (text.n)

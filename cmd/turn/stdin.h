@@ -36,7 +36,4 @@ int stdin_first_line(int fd, char *line, size_t size, struct err *e);
  */
 bool stdin_line(const char *p, size_t n, bool json, struct buf *body);
 
-/* Without white space (Unicode's) at both ends. */
-void trim(const char **p, size_t *n);
-
 #endif

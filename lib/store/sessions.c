@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/jput.h"
+#include "store/lock.h"
 #include "store/sessions.h"
 #include "store/sql.h"
 
@@ -215,6 +216,7 @@ session_archive(struct db *db, const char *id, struct err *e)
 	crash_point("archive.after");
 	if (rc == 0)
 		return not_found(id, e);
+	bell_ring(db_realm(db), "peerd", 'w');	/* it may have been a resident */
 	return rc < 0 ? -1 : 0;
 }
 
