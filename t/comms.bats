@@ -373,6 +373,7 @@ agent-b Inproc"
 	same "$(rkat-comms trace --json "$id" | jq -r '[.letter.to, .arrival.from, .input.state, .input.run] | join(" ")')" \
 	    "agent-b agent-a consumed $(db 'SELECT id FROM runs')"
 	event=$(rkat-comms event agent-b 1 | jq -r .input)
+	has "$(rkat-comms trace "$event")" "external_event from cli: 1"
 	has "$(rkat-comms trace "$event")" "queued as input $event"
 	run rkat-comms trace 01a1fdb1-c280-7356-9468-4e391c62b3b1
 	same "$status" 1

@@ -163,42 +163,65 @@ print_json(struct trace *t, const char *id)
 	return cmd_line(t->c, b);
 }
 
-/* ---- for people ---- */
+/* ---- for people: every step in time's order ---- */
+
+struct step {
+	char at[32];
+	struct buf text;
+};
+struct way {
+	struct step *v;
+	size_t n;
+};
+
+static struct buf *
+add_step(struct way *w, const char *at)
+{
+	struct step *s;
+
+	w->v = xrealloc(w->v, (w->n + 1) * sizeof *w->v);
+	s = &w->v[w->n++];
+	memset(s, 0, sizeof *s);
+	strncpy(s->at, at, sizeof s->at - 1);
+	return &s->text;
+}
 
 static int
-say_hop(void *arg, int64_t at_ms, const char *what, const char *detail)
+add_hop(void *arg, int64_t at_ms, const char *what, const char *detail)
 {
-	struct buf *b = arg;
+	struct buf *b;
 	char at[32];
 
 	time_rfc3339(at_ms, at);
-	buf_printf(b, "%s  %s", at, what);
+	b = add_step(arg, at);
+	buf_puts(b, what);
 	if (detail) {
 		buf_puts(b, ": ");
 		comms_put(b, detail, 300);
 	}
-	buf_putc(b, '\n');
 	return 0;
 }
 
 static void
-say_steps(struct buf *b, const struct input *in)
+add_input(struct way *w, const struct input *in)
 {
 	char *history = xasprintf("[%s]", in->history), at[32];
 	struct jiter it;
 
 	time_rfc3339(in->created_ms, at);
-	buf_printf(b, "%s  queued as input %s of session %s\n", at, in->id,
+	buf_printf(add_step(w, at), "queued as input %s of session %s", in->id,
 	    in->session);
 	for (it = json_iter(json_text(history)); json_next(&it); ) {
 		char *when = json_get_str(it.value, "timestamp");
 		char *to = json_get_str(it.value, "to");
 		char *reason = json_get_str(it.value, "reason");
+		struct buf *b = add_step(w, when ? when : "");
 
-		buf_printf(b, "%s  %s%s%s%s%s%s\n", when, to,
-		    in->run && !strcmp(to, "applied") ? " in run " : "",
-		    in->run && !strcmp(to, "applied") ? in->run : "",
-		    reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
+		buf_puts(b, to ? to : "");
+		if (in->run && to && !strcmp(to, "applied"))
+			buf_printf(b, " in run %s", in->run);
+		if (reason)
+			buf_printf(b, " (%s)", reason);
 		free(when);
 		free(to);
 		free(reason);
@@ -206,29 +229,59 @@ say_steps(struct buf *b, const struct input *in)
 	free(history);
 }
 
-static int
-print_text(struct trace *t, const char *id)
+/* Few, and nearly in order: what happened at the same time stays as it is. */
+static void
+sort_steps(struct way *w)
 {
-	struct buf *b = &t->b;
+	for (size_t i = 1; i < w->n; i++) {
+		struct step s = w->v[i];
+		size_t k = i;
 
+		for (; k > 0 && strcmp(w->v[k - 1].at, s.at) > 0; k--)
+			w->v[k] = w->v[k - 1];
+		w->v[k] = s;
+	}
+}
+
+static void
+put_title(struct buf *b, const struct trace *t)
+{
 	if (t->has_letter) {
 		buf_puts(b, "to ");
 		comms_put(b, t->letter.peer, 200);
 		buf_printf(b, " (%s): ", t->letter.state);
 		comms_put_kind(b, t->letter.json, 200);
-		buf_putc(b, '\n');
 	} else if (t->has_arrival) {
 		buf_puts(b, "from ");
 		comms_put(b, t->arrival.from, 200);
 		buf_printf(b, " over %s: ", t->arrival.channel);
 		comms_put_kind(b, t->arrival.json, 200);
-		buf_putc(b, '\n');
+	} else {
+		buf_printf(b, "%s from ", t->input.kind);
+		comms_put(b, t->input.source, 200);
+		buf_puts(b, ": ");
+		comms_put(b, t->input.body, 200);
 	}
-	if (hops(t->c->db, id, say_hop, b, &t->c->e) < 0)
-		return -1;
+	buf_putc(b, '\n');
+}
+
+static int
+print_text(struct trace *t, const char *id)
+{
+	struct way w = { .v = NULL };
+	int rc = hops(t->c->db, id, add_hop, &w, &t->c->e);
+
 	if (t->has_input)
-		say_steps(b, &t->input);
-	return cmd_write(t->c, b);
+		add_input(&w, &t->input);
+	sort_steps(&w);
+	put_title(&t->b, t);
+	for (size_t i = 0; i < w.n; i++) {
+		buf_printf(&t->b, "%s  %s\n", w.v[i].at,
+		    buf_str(&w.v[i].text));
+		buf_free(&w.v[i].text);
+	}
+	free(w.v);
+	return rc < 0 ? -1 : cmd_write(t->c, &t->b);
 }
 
 VERB(verb_trace)

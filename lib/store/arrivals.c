@@ -198,14 +198,15 @@ arrival_admit(struct db *db, struct arrival *a, bool *seen, struct err *e)
 	*seen = rc == 0;
 	if (rc <= 0)
 		return rc;
-	if (note_answer(db, a, e) < 0)
+	if (hop_put(db, a->id, "arrived", a->channel, e) < 0 ||
+	    note_answer(db, a, e) < 0)
 		return -1;
 	if (a->session && !a->quiet && (admit_input(db, a, e) < 0 ||
 	    db_run(db, e, "UPDATE arrivals SET input = ?3"
 	    " WHERE sender_key = ?1 AND id = ?2", "sss", a->from_key, a->id,
 	    a->input) < 0))
 		return -1;
-	return hop_put(db, a->id, "arrived", a->channel, e);
+	return 0;
 }
 
 /* ---- looking ---- */
