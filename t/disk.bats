@@ -162,3 +162,26 @@ sound() {
 	RKAT_REALM=other rkat run hi >/dev/null 2>&1 </dev/null
 	RKAT_REALM=other rkat-session check
 }
+
+@test "disk: a server on a full disk says so to its clients, and goes on when there is space again" {
+	disk 3m
+	rkat-rest --realm test --rest=127.0.0.1:0 >"$T/out" 2>"$T/err" 3>&- &
+	R=$!
+	wait_for grep -q 'http://' "$T/err"
+	URL=$(grep -o 'http://[0-9.:]*' "$T/err" | head -n 1)
+	post() { curl -sS -w ' %{http_code}' "$URL/$1" --json "$2"; }
+	S=$(curl -sS "$URL/sessions" --json '{"prompt":"hi"}' | jq -r .session_id)
+	same "$(curl -sS "$URL/readyz")" ok
+	fill
+	same "$(curl -sS -w ' %{http_code}' "$URL/readyz")" "the realm's disk is full 503"
+	has "$(post sessions '{"prompt":"hi"}')" '"code":"STORAGE_ERROR"} 507'
+	X=$(post "sessions/$S/messages" '{"prompt":"x"}')
+	has "$X" 'disk is full","code":"INTERNAL_ERROR"} 500'
+	lacks "$X" 'Invalid params'
+	has "$(post "sessions/$S/external-events" '{}')" ' 500'
+	rm "$RKAT_STATE_ROOT/fill"
+	same "$(curl -sS "$URL/sessions/$S/messages" --json '{"prompt":"x"}' | jq -r .text)" fine
+	same "$(curl -sS "$URL/input/$S/list")" '{"input_ids":[]}'
+	kill "$R"
+	wait "$R"
+}

@@ -2,12 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "runner/pool.h"
 #include "serve/rest_impl.h"
 #include "serve/sse.h"
-#include "store/db.h"
+#include "store/realm.h"
 
 /* Routes for those who run the server. */
 
@@ -29,11 +30,14 @@ ROUTE(rest_readyz)
 {
 	const struct rest *s = arg;
 	const char *why = NULL;
+	struct statvfs disk;
 
 	if (http_draining(s->http))
 		why = "the server is stopping";
-	else if (access(db_realm(s->o.db)->dir, R_OK | W_OK | X_OK) < 0)
+	else if (access(s->realm->dir, R_OK | W_OK | X_OK) < 0)
 		why = "the realm's directory is not writable";
+	else if (statvfs(s->realm->dir, &disk) == 0 && !disk.f_bavail)
+		why = "the realm's disk is full";
 	if (why)
 		http_reply_text(r, 503, why);
 	else

@@ -110,9 +110,10 @@ take_error(struct jtext error, struct err *e, struct buf *data)
 		if (json_str_is(json_get(error, "code"),
 		    err_info((enum err_code)i)->name))
 			code = (enum err_code)i;
-	/* "/member: want ..." is about params. */
-	err_set(e, code, "%s%s", text && *text == '/' ? "Invalid params: " :
-	    "", text ? text : "the turn failed");
+	/* "/member: want ..." is about params; "/srv/...: no space" is not. */
+	err_set(e, code, "%s%s", code == E_INVALID_PARAMS && text &&
+	    *text == '/' ? "Invalid params: " : "",
+	    text ? text : "the turn failed");
 	jput_open(data, '{');
 	jput_kcstr(data, "code", err_info(contract_code(code))->name);
 	while (json_next(&it))
