@@ -124,3 +124,42 @@ NONE=00000000-0000-7000-8000-000000000000
 	end
 	[ "$S" -eq 0 ]
 }
+
+peerd() { pgrep -f "rkat-peerd .*--realm test --state-root $RKAT_STATE_ROOT" | head -n 1; }
+keeps() { rkat-session list >/dev/null && [ -n "$(peerd)" ] && ! flock -n "$(realm_dir)/run/peerd.lock" true; }
+gone() { ! kill -0 "$1"; }
+
+@test "rpc-comms: a server with a resident keeps a peerd for the network, starts it again, and takes it along" {
+	sim echo
+	rpc
+	named plain
+	got 1 session/create '{"prompt":"stay","comms_name":"r","keep_alive":true}'
+	wait_for keeps
+	first=$(peerd)
+	kill -9 "$first"
+	wait_for gone "$first"
+	wait_for keeps
+	[ "$(peerd)" != "$first" ]
+	# The server itself runs the turns of what peerd takes in, for its client hears of them.
+	same "$(send 2 "{\"session_id\":\"$ID\",\"kind\":\"peer_message\",\"to\":\"r\",\"body\":\"hey\",\"handling_mode\":\"queue\"}" | jq -r .delivery)" delivered
+	wait_for jq -e 'select(.method == "session/event" and .params.event.payload.type == "run_completed" and (.params.event.payload.result | contains("hey")))' "$T/out"
+	last=$(peerd)
+	end
+	[ "$S" -eq 0 ]
+	wait_for gone "$last"
+}
+
+@test "rpc-comms: a peerd of somebody else's is left alone" {
+	sim echo
+	rkat-session create --comms-name x --keep-alive >/dev/null
+	rkat-peerd 2>"$T/peerd" 3>&- &
+	other=$!
+	wait_for test -S "$(realm_dir)/run/peerd.sock"
+	rpc
+	got 1 session/create '{"prompt":"stay","comms_name":"r","keep_alive":true}'
+	wait_for heard "$(reply 1 | jq -r .result.session_id)" stay
+	same "$(pgrep -cf "rkat-peerd.*--state-root $RKAT_STATE_ROOT")" 0
+	end
+	kill "$other"
+	wait "$other"
+}
