@@ -90,7 +90,8 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 }
 
 @test "every option of a help is known to completion in bash and zsh" {
-	same "$(complete_in_bash rkat run -- | comm -13 - <(helped rkat-turn | grep -vE -- '--(drain|worker|content)'))" ""
+	same "$(complete_in_bash rkat run -- | comm -13 - <(helped rkat-turn | grep -vE -- '--(drain|worker|content|no-keep-alive)'))" ""
+	same "$(complete_in_bash rkat resume -- | grep -E -- '^--no-')" "$(printf '%s\n' --no-keep-alive --no-stream)"
 	for v in list create input events; do
 		args=$(rkat-session --help | awk -v v=$v '/^  [a-z]/ { on = $1 == v } /^$/ { on = 0 } on')
 		same "$v: $(complete_in_bash rkat sessions $v -- | sort -u | comm -13 - <(grep -oE -- '--[a-z][a-z-]+' <<<"$args" | sort -u))" "$v: "

@@ -104,7 +104,7 @@ _rkat() {
 	--state-root | --context-root | --user-config-root | replay)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
 	--schema | --log | --ready | --unix | --rest-unix | --token-file | --limits | \
-		--access-log | --file | script | set | patch | import)
+		--access-log | --file | --comms-binding-out | script | set | patch | import)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	esac
 	if ! list=$(_rkat_values "$prev" "${words[0]}"); then
