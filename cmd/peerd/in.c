@@ -22,10 +22,8 @@
  * is read than the frame that was announced, and what waits in memory for its rest is
  * bounded: small frames by the number of connections, large ones by a common purse.
  *
- * A connection ends in order only when its envelope was admitted.  Until then the last
- * byte of the frame stays in the socket: if we refuse, or die, it is a reset for the
- * other end, over TCP (RFC 2525, 2.17) and Unix sockets.  So who sends a kind that has no
- * ACK can tell, too.
+ * Over TCP a connection ends in order only when its envelope was admitted; if it was
+ * not, or we died, it is reset.  So who sends a kind that has no ACK can tell, too.
  *
  * A connection that begins with SECURE_MAGIC is an encrypted one (comms/secure.h): many
  * envelopes, one after the other.
@@ -81,6 +79,15 @@ refuse(struct conn *c, const char *reason, const char *detail)
 
 /* ---- the frame ---- */
 
+/* Close it in order, or reset it. */
+static void
+end_well(int fd, bool well)
+{
+	const struct linger l = { .l_onoff = !well };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
+}
+
 /* An ACK fits into the buffer of a fresh socket; if not it is lost, as on any network. */
 static bool
 put(struct conn *c, const void *p, size_t n)
@@ -121,13 +128,14 @@ static void
 answer(void *arg, bool admitted, const char *frame, size_t n)
 {
 	struct conn *c = arg;
-	char last;
 
 	if (admitted && c->secure && put_sealed(c, frame, n)) {
 		restart(c);
 		return;
 	}
-	if (admitted && !c->secure && read(c->fd, &last, 1) == 1 && frame)
+	if (admitted)
+		end_well(c->fd, true);
+	if (admitted && !c->secure && frame)
 		put(c, frame, n);
 	conn_free(c);
 }
@@ -271,18 +279,6 @@ become_sealed(struct conn *c)
 
 /* ---- in the clear ---- */
 
-/* As read(2), but the last byte of the frame is not taken, only looked at. */
-static ssize_t
-peek_last(struct conn *c, char *to, size_t room)
-{
-	ssize_t n = 0, last;
-
-	if (room > 1 && (n = read(c->fd, to, room - 1)) < (ssize_t)room - 1)
-		return n;
-	last = recv(c->fd, to + n, 1, MSG_PEEK);
-	return last > 0 ? n + 1 : n > 0 ? n : last;
-}
-
 static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
@@ -295,13 +291,9 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 		on_sealed(c);
 		return;
 	}
-	if (c->want > HEAD && room <= SMALL_FRAME) {
-		n = peek_last(c, buf_room(&c->b, room), room);
-	} else {
-		if (room > SMALL_FRAME)
-			room = SMALL_FRAME;
-		n = read(fd, buf_room(&c->b, room), room);
-	}
+	if (room > SMALL_FRAME)
+		room = SMALL_FRAME;
+	n = read(fd, buf_room(&c->b, room), room);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
@@ -356,16 +348,15 @@ void
 in_accept(struct peerd *p, evutil_socket_t fd, const struct sockaddr *sa,
     const char *channel)
 {
-	static const struct linger reset = { .l_onoff = 1 };
 	struct timeval tv = { p->limits.deadline_s, 0 };
 	struct conn *c;
 	char where[64];
 
 	name_source(sa, where);
+	end_well(fd, false);
 	if (p->in->n >= p->limits.connections ||
 	    from_there(p->in, where) >= p->limits.per_address) {
 		gate_refuse(p, "busy", where, "too many connections at once");
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 		close(fd);
 		return;
 	}

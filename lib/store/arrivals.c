@@ -57,26 +57,31 @@ hops(struct db *db, const char *id,
 
 /* ---- the input of a session ---- */
 
-static int64_t
-count(struct db *db, const char *session, const char *source, struct err *e)
+/* What peers said that waits, all of it and that of one. */
+static int
+count(struct db *db, const struct arrival *a, int64_t *all, int64_t *his,
+    struct err *e)
 {
-	sqlite3_stmt *st = db_query(db, e, "SELECT count(*) FROM inputs"
-	    " WHERE session = ?1 AND state = 'queued' AND kind = 'peer'"
-	    " AND (?2 IS NULL OR source = ?2)", "ss", session, source);
-	int64_t n = st && db_step(db, st, e) > 0 ?
-	    sqlite3_column_int64(st, 0) : -1;
+	sqlite3_stmt *st = db_query(db, e, "SELECT count(*),"
+	    " total(source = ?2) FROM inputs WHERE session = ?1"
+	    " AND state = 'queued' AND kind = 'peer'", "ss", a->session,
+	    a->from);
+	int rc = st ? db_step(db, st, e) : -1;
 
+	if (rc > 0) {
+		*all = sqlite3_column_int64(st, 0);
+		*his = sqlite3_column_int64(st, 1);
+	}
 	db_done(db, st);
-	return n;
+	return rc < 0 ? -1 : 0;
 }
 
 static int
 has_room(struct db *db, const struct arrival *a, struct err *e)
 {
-	int64_t all = count(db, a->session, NULL, e);
-	int64_t his = all < 0 ? -1 : count(db, a->session, a->from, e);
+	int64_t all = 0, his = 0;
 
-	if (his < 0)
+	if (count(db, a, &all, &his, e) < 0)
 		return -1;
 	if (all >= QUEUE_MAX)
 		return err_set(e, E_CONFLICT, "inbox_full: %d inputs wait "
