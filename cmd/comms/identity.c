@@ -26,14 +26,12 @@ load(struct cmd *c, struct who *w)
 	return rc > 0 ? 0 : -1;
 }
 
-/* The session's row goes with its new key. */
+/* The session's row goes with its key; also after somebody died between the two. */
 static int
-rotate(struct cmd *c, const struct who *w)
+publish(struct cmd *c, const struct who *w, const char *key)
 {
-	if (identity_rotate(&c->realm, w->session, &c->e) < 0)
-		return -1;
-	if (!w->session)
-		return comms_ring(c->db), 0;
+	if (!w->session || !strcmp(key, w->row.key))
+		return 0;
 	return comms_enable(c->db, w->session, w->row.name,
 	    json_text(w->row.meta), w->row.resident, w->row.listen,
 	    w->row.advertise, &c->e);
@@ -53,6 +51,8 @@ show(struct cmd *c, const struct who *w)
 	key_text(identity_key(k), key);
 	key_peer_id(identity_key(k), id);
 	identity_free(k);
+	if (publish(c, w, key) < 0)
+		return -1;
 	if (c->json) {
 		jput_open(&b, '{');
 		jput_kcstr(&b, "name", name);
@@ -95,9 +95,12 @@ VERB(verb_identity)
 		return cmd_usage(c);
 	if (comms_open(c, ref, id, &w.session) < 0 || load(c, &w) < 0)
 		return -1;
-	rc = strcmp(what, "rotate") ? 0 : rotate(c, &w);
+	rc = strcmp(what, "rotate") ? 0 :
+	    identity_rotate(&c->realm, w.session, &c->e);
 	if (rc == 0)
 		rc = show(c, &w);
+	if (rc == 0)
+		comms_ring(c->db);
 	participant_free(&w.row);
 	return rc;
 }
