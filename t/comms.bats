@@ -489,6 +489,14 @@ agent-b Inproc"
 	same "$(rkat-comms event --lines agent-b </dev/null)" ""
 }
 
+@test "event --lines: a line that never ends is refused with its number, and costs no more memory" {
+	two_agents
+	{ echo 1; head -c 200000000 /dev/zero | tr '\0' x; echo; echo 3; head -c 20000000 /dev/zero | tr '\0' x; } |
+	    ([ -n "${RKAT_SAN-}" ] || ulimit -v 200000; rkat-comms event --lines agent-a >out 2>/dev/null || echo $? >rc)
+	same "$(cat rc) $(jq -c '[.line, .status]' out | tr '\n' ' ')" '7 [1,"accepted"] [2,"rejected"] [3,"accepted"] [4,"rejected"] '
+	has "$(sed -n 2p out)" "more than 16777216 bytes"
+}
+
 @test "event --lines: what has come is admitted and told without waiting for more" {
 	two_agents
 	mkfifo in

@@ -9,13 +9,15 @@
 
 /* Many events, as lines of standard input. */
 
+#define LINE_LIMIT ((size_t)16 << 20)
+
 struct stream {
 	struct cmd *c;
 	const char *session;
 	const struct event *as;
 	int64_t batch;
 	struct buf in, out;	/* lines to come, receipts of this batch */
-	bool eof;
+	bool eof, too_long;	/* too_long: of the line to come the beginning is gone */
 	int64_t line, refused;
 };
 
@@ -60,6 +62,9 @@ parse_line(const struct stream *s, const char *p, size_t n, struct line *l,
 	struct jtext v;
 
 	l->ev = *s->as;
+	if (s->too_long)
+		return err_set(e, E_INVALID_PARAMS, "more than %zu bytes",
+		    LINE_LIMIT);
 	if (json_parse(p, n, &v, e) < 0)
 		return -1;
 	l->ev.payload = v;
@@ -94,6 +99,7 @@ take_line(struct stream *s, const char *p, size_t n)
 	}
 	jput_close(&s->out, '}');
 	buf_putc(&s->out, '\n');
+	s->too_long = false;
 	free(l.type);
 	free(l.key);
 	return rc;
@@ -108,7 +114,8 @@ take_lines(struct stream *s, size_t *at)
 	int rc = 0;
 
 	*at = 0;
-	for (int64_t n = 0; rc == 0 && n < s->batch && *at < s->in.n; ) {
+	for (int64_t n = 0; rc == 0 && n < s->batch &&
+	    (*at < s->in.n || s->too_long); ) {
 		const char *p = s->in.p + *at;
 		const char *nl = memchr(p, '\n', s->in.n - *at);
 		size_t len = nl ? (size_t)(nl - p) : s->in.n - *at;
@@ -117,7 +124,7 @@ take_lines(struct stream *s, size_t *at)
 			break;
 		*at += len + (nl != NULL);
 		s->line++;
-		if (strspn(p, " \t\r") >= len)
+		if (!s->too_long && strspn(p, " \t\r") >= len)
 			continue;
 		n++;
 		rc = take_line(s, p, len);
@@ -163,10 +170,10 @@ read_more(struct stream *s)
 	if (n > 0)
 		s->in.n += (size_t)n;
 	buf_end(&s->in);
-	if (s->in.n > TEXT_LIMIT)
-		return err_set(&s->c->e, E_INVALID_PARAMS,
-		    "stdin: line %lld has more than %zu bytes",
-		    (long long)s->line + 1, TEXT_LIMIT);
+	if (s->in.n > LINE_LIMIT && !memchr(s->in.p, '\n', s->in.n)) {
+		s->too_long = true;
+		buf_trunc(&s->in, 0);
+	}
 	return 0;
 }
 
@@ -176,7 +183,7 @@ admit_all(struct stream *s)
 	bool whole;
 	int rc = 0;
 
-	while (rc == 0 && (!s->eof || s->in.n)) {
+	while (rc == 0 && (!s->eof || s->in.n || s->too_long)) {
 		whole = s->in.n && memchr(s->in.p, '\n', s->in.n);
 		if (!whole && !s->eof)
 			rc = read_more(s);
