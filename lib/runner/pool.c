@@ -19,6 +19,7 @@
 #define ANSWER_MAX ((size_t)256 << 20)	/* bytes of a worker's line */
 #define LINGER_MS 1000	/* between a worker's last word and its end */
 #define NUDGE_MS 20	/* an interrupt came before its run: say it again */
+#define STUCK_MS 30000	/* from an interrupt to its run's end: then it is ended by force */
 #define END_MS 500	/* for a run that is told to end with the pool */
 
 struct job {
@@ -42,6 +43,7 @@ struct worker {
 	unsigned jobs, looked;	/* looked at its size after so many */
 	bool retired;		/* gets no more jobs */
 	bool interrupting;
+	int64_t patience;	/* how long, by the monotonic clock */
 	char last[UUID_LEN + 1];	/* session of its last job */
 };
 
@@ -173,6 +175,7 @@ put_interrupt(struct worker *w)
 	    w->job->session);
 	wire_put(w->wire, b.p, b.n);
 	buf_free(&b);
+	set_timer(w, (int)w->pool->o.stuck_ms);
 }
 
 static void
@@ -182,7 +185,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!w->wire)
+	if (!w->wire || (w->job && w->interrupting &&
+	    time_mono_ms() >= w->patience))
 		proc_kill(w->pid, SIGKILL);
 	else if (w->job && w->interrupting)
 		put_interrupt(w);
@@ -478,6 +482,7 @@ interrupt(struct worker *w)
 	if (!w->job || !w->wire || !*w->job->session || w->interrupting)
 		return;
 	w->interrupting = true;
+	w->patience = time_mono_ms() + (int64_t)w->pool->o.stuck_ms;
 	put_interrupt(w);
 }
 
@@ -537,6 +542,8 @@ pool_new(const struct pool_opts *o)
 	struct pool *p = xcalloc(1, sizeof *p);
 
 	p->o = *o;
+	if (!p->o.stuck_ms)
+		p->o.stuck_ms = STUCK_MS;
 	p->next_id = 1;
 	TAILQ_INIT(&p->queue);
 	TAILQ_INIT(&p->workers);

@@ -25,6 +25,7 @@ struct pool_opts {
 	size_t max;		/* workers */
 	unsigned recycle;	/* jobs of one worker; then it is replaced */
 	size_t too_large;	/* resident bytes of one after a job; likewise */
+	unsigned stuck_ms;	/* that an interrupted run gets to end; 0: 30 s */
 };
 
 /* What happens to a job; callbacks may start other jobs. */

@@ -62,7 +62,8 @@ rig_init(struct rig *r, size_t max, unsigned recycle, size_t too_large)
 
 	*r = (struct rig){ .base = event_base_new() };
 	r->pool = pool_new(&(struct pool_opts){ .base = r->base, .argv = argv,
-	    .max = max, .recycle = recycle, .too_large = too_large });
+	    .max = max, .recycle = recycle, .too_large = too_large,
+	    .stuck_ms = 200 });
 }
 
 static void
@@ -136,6 +137,31 @@ TEST(a_killed_worker_fails_its_one_job_and_is_replaced)
 	STR_IS(r.job[0].why.text, "the turn's process was ended by signal 9 (Killed)");
 	OK(r.job[1].pid > 0);
 	OK(r.job[2].pid > 0);
+	rig_free(&r);
+}
+
+static void
+interrupt_s(evutil_socket_t fd, short what, void *arg)
+{
+	struct rig *r = arg;
+
+	(void)fd;
+	(void)what;
+	pool_interrupt(r->pool, "s");
+}
+
+TEST(a_worker_that_does_not_heed_an_interrupt_is_ended_by_force)
+{
+	static const struct timeval soon = { 0, 50000 };
+	struct rig r;
+
+	rig_init(&r, 1, 1000, SIZE_MAX);
+	run(&r, "s", "kill -STOP $$");
+	run(&r, "s", ":");
+	event_base_once(r.base, -1, EV_TIMEOUT, interrupt_s, &r, &soon);
+	finish(&r);
+	STR_IS(r.job[0].why.text, "the turn's process was ended by signal 9 (Killed)");
+	OK(r.job[1].pid > 0);
 	rig_free(&r);
 }
 
