@@ -38,6 +38,7 @@ static const struct word {
 	{ "serve", "serve", NULL, "rkat-serve.1" },
 	{ "rpc", "rpc", NULL, "rkat-serve.1" },
 	{ "rest", "rest", NULL, "rkat-serve.1" },
+	{ "peerd", "peerd", NULL, "rkat-peerd.8" },
 	{ "turn", "turn", NULL, "rkat-turn.1" },
 	{ "mcp", "mcp", NULL, "rkat-mcp.1" },
 	{ "skills", "skills", NULL, "rkat-skills.1" },
@@ -87,6 +88,7 @@ static const char short_help[] =
     "  capabilities              what this installation can do, as JSON\n"
     "  comms                     speak to agents; tell them what happened\n"
     "  serve, rpc, rest          for programs: JSON-RPC and HTTP servers\n"
+    "  peerd                     keeps agents reachable from other hosts\n"
     "  sim                       a stand-in model server: try all this without a key\n"
     "  help [word]               the manual page; `rkat help tour` shows around\n"
     "\n"

@@ -38,11 +38,12 @@ local_setup() {
 	command -v systemd-analyze >/dev/null || skip "needs systemd-analyze"
 	mkdir units
 	for u in "$I"/lib/systemd/system/*; do
-		sed "s,/usr/bin/rkat-serve,$I/bin/rkat-serve," "$u" >"units/${u##*/}"
+		sed "s,/usr/bin/rkat-,$I/bin/rkat-," "$u" >"units/${u##*/}"
 	done
-	run systemd-analyze verify --man=no units/rkat-serve@demo.service units/rkat-rpc@demo.socket units/rkat-rest@demo.socket
+	run systemd-analyze verify --man=no units/rkat-serve@demo.service units/rkat-rpc@demo.socket units/rkat-rest@demo.socket \
+	    units/rkat-peerd@demo.service units/rkat-peerd@demo.socket
 	same "$status $output" "0 "
-	same "$(cat units/*.socket | sed -n 's/^FileDescriptorName=//p' | tr '\n' ' ')" "rest rpc "
+	same "$(cat units/*.socket | sed -n 's/^FileDescriptorName=//p' | tr '\n' ' ')" "comms rest rpc "
 }
 
 @test "the installed Python package builds a wheel of the package alone, and an sdist" {

@@ -33,6 +33,7 @@ complete_in_bash() {
 		same "$c: $(described "rkat-$c.1" | comm -13 - <(helped "rkat-$c"  | comm -23 - <(global)))" "$c: "
 		same "$c: $(described "rkat-$c.1" | comm -23 - <({ helped "rkat-$c"; global; usage "$c"; } | sort -u))" "$c: "
 	done
+	same "$(described rkat-peerd.8 | grep -v comms-listen-tcp)" "$(helped rkat-peerd)"
 }
 
 # Verbs of rkat-turn are chosen by options that stand in its usage.
@@ -104,7 +105,8 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 		same "$c: $(complete_in_bash rkat $c -- | sort -u)" "$c: $(helped rkat-serve)"
 		same "$c: $(helped "rkat-$c")" "$c: $(helped rkat-serve)"
 	done
-	for o in $({ helped rkat-turn; helped rkat-serve; helped rkat-sim; global; } | sort -u); do
+	same "$(complete_in_bash rkat peerd -- | sort -u)" "$(helped rkat-peerd)"
+	for o in $({ helped rkat-turn; helped rkat-serve; helped rkat-peerd; helped rkat-sim; global; } | sort -u); do
 		case $o in --drain | --worker | --content) continue ;; esac
 		grep -qE -- "$o(=-)?(\\[|[,}])" "$TOP/share/completions/_rkat" ||
 		    { echo "$o is not in _rkat"; return 1; }
@@ -127,7 +129,7 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 			grep -q "^\.Sh $s" "$p" || { echo "$p: no $s"; return 1; }
 		done
 	done
-	for p in "$TOP"/man/*.1; do
+	for p in "$TOP"/man/*.[18]; do
 		for s in SYNOPSIS 'EXIT STATUS' EXAMPLES; do
 			grep -q "^\.Sh $s" "$p" || { echo "$p: no $s"; return 1; }
 		done
@@ -146,7 +148,7 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 }
 
 @test "help and version go to stdout, status 0, and say so when they cannot" {
-	for c in rkat rkat-turn rkat-session rkat-config rkat-comms rkat-serve rkat-rpc rkat-rest rkat-sim; do
+	for c in rkat rkat-turn rkat-session rkat-config rkat-comms rkat-serve rkat-rpc rkat-rest rkat-peerd rkat-sim; do
 		for o in --help -h --version -V; do
 			run bash -c "$c $o 2>&1 >/dev/null"
 			same "$c $o: $status $output" "$c $o: 0 "

@@ -7,6 +7,8 @@
 #include <event2/listener.h>
 
 #include "base/buf.h"
+#include "base/fs.h"
+#include "base/jput.h"
 #include "base/util.h"
 #include "peerd/peerd.h"
 #include "serve/inherit.h"
@@ -24,9 +26,11 @@ struct door {
 	const char *channel;
 	char *path;		/* to be removed, or NULL */
 	char *asked;		/* the address as a participant has it, or NULL */
+	char *name;		/* "tcp://...", "uds://..." */
 };
 struct doors {
 	struct door *first;
+	bool changed;		/* since others were told */
 };
 
 static void
@@ -51,15 +55,69 @@ add(struct peerd *p, int fd, const char *path, const char *asked)
 		return -1;
 	d = xcalloc(1, sizeof *d);
 	name = listen_name(fd, "tcp");
-	*d = (struct door){ .next = p->doors->first, .p = p,
-	    .channel = strncmp(name, "unix:", 5) ? "tcp" : "uds",
+	*d = (struct door){ .next = p->doors->first, .p = p, .channel = "tcp",
 	    .path = xstrdup(path), .asked = xstrdup(asked) };
+	if (!strncmp(name, "unix:", 5)) {
+		d->channel = "uds";
+		d->name = xasprintf("uds://%s", name + 5);
+	} else {
+		d->name = xstrdup(name);
+	}
 	d->ev = evconnlistener_new(p->base, on_accept, d,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	p->doors->first = d;
 	fprintf(stderr, "%s listening on %s\n", prog, name);
 	free(name);
+	p->doors->changed = true;
 	return 0;
+}
+
+/* ---- where we are, for others of this machine: run/peerd.json ---- */
+
+/* As we were told, or else the first port that is not of every address. */
+static char *
+advertised(const struct peerd *p)
+{
+	const struct door *d;
+	char *at = NULL;
+
+	if (p->o.advertise)
+		return xasprintf("tcp://%s", p->o.advertise);
+	for (d = p->doors->first; d; d = d->next)
+		if (!strncmp(d->name, "tcp://", 6) &&
+		    strncmp(d->name, "tcp://0.0.0.0:", 14) &&
+		    strncmp(d->name, "tcp://[::]:", 11)) {
+			free(at);
+			at = xstrdup(d->name);
+		}
+	return at;
+}
+
+static void
+tell(struct peerd *p)
+{
+	char *path = realm_file(&p->realm, "run", "peerd", ".json");
+	char *advertise = advertised(p);
+	struct err e = ERR_NONE;
+	struct buf b = BUF_INIT;
+	const struct door *d;
+
+	jput_open(&b, '{');
+	jput_ki64(&b, "pid", getpid());
+	jput_key(&b, "listen");
+	jput_open(&b, '[');
+	for (d = p->doors->first; d; d = d->next)
+		jput_cstr(&b, d->name);
+	jput_close(&b, ']');
+	jput_kcstr(&b, "advertise", advertise);
+	jput_close(&b, '}');
+	buf_putc(&b, '\n');
+	if (p->doors->changed && fs_write_atomic(path, b.p, b.n, 0600, &e) < 0)
+		warn("%s", e.text);
+	p->doors->changed = false;
+	buf_free(&b);
+	free(advertise);
+	free(path);
 }
 
 /* A signature is asked for from everybody, so any address will do. */
@@ -121,6 +179,7 @@ doors_look(struct peerd *p)
 
 	if (participants_listening(p->db, open_own, p, &e) < 0)
 		warn("sessions with a listener: %s", e.text);
+	tell(p);
 }
 
 /* ---- what we were asked for ---- */
@@ -169,6 +228,21 @@ open_inherited(struct peerd *p, size_t *n, struct err *e)
 	return 0;
 }
 
+static int
+check_advertise(const char *at, struct err *e)
+{
+	char *s = xasprintf("tcp://%s", at);
+	struct address a;
+	int rc = address_parse(s, &a, e);
+
+	if (rc == 0)
+		address_free(&a);
+	else
+		err_wrap(e, "--advertise-tcp");
+	free(s);
+	return rc;
+}
+
 int
 doors_open(struct peerd *p, struct err *e)
 {
@@ -176,6 +250,8 @@ doors_open(struct peerd *p, struct err *e)
 	size_t given;
 
 	p->doors = xcalloc(1, sizeof *p->doors);
+	if (o->advertise && check_advertise(o->advertise, e) < 0)
+		return -1;
 	if (o->once)
 		return 0;
 	if (open_inherited(p, &given, e) < 0)
@@ -196,6 +272,12 @@ doors_close(struct peerd *p)
 {
 	struct door *d;
 
+	if (p->doors && p->doors->first) {
+		char *path = realm_file(&p->realm, "run", "peerd", ".json");
+
+		unlink(path);
+		free(path);
+	}
 	while (p->doors && (d = p->doors->first)) {
 		p->doors->first = d->next;
 		evconnlistener_free(d->ev);
@@ -203,6 +285,7 @@ doors_close(struct peerd *p)
 			unlink(d->path);
 		free(d->path);
 		free(d->asked);
+		free(d->name);
 		free(d);
 	}
 	free(p->doors);

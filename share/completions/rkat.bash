@@ -57,7 +57,7 @@ _rkat_values() {
 _rkat_arguments() {
 	case $1/$2 in
 	/) echo run resume continue sessions blob config models realms \
-		capabilities doctor init comms serve rpc rest sim help
+		capabilities doctor init comms serve rpc rest peerd sim help
 	    compgen -c rkat- | sed 's/^rkat-//' ;;
 	resume/ | session*/show | session*/history | session*/delete | \
 		session*/interrupt | session*/events | session*/export | \
@@ -76,7 +76,7 @@ _rkat_arguments() {
 	models/) echo catalog list ;;
 	sim/) echo script echo record replay ;;
 	help/) echo run resume continue sessions blob config models realms \
-		capabilities doctor init comms serve rpc rest sim rkat tour api events state worker ;;
+		capabilities doctor init comms serve rpc rest peerd sim rkat tour api events state worker ;;
 	esac
 }
 
@@ -89,7 +89,7 @@ _rkat_all_options() {
 	sessions | session | config | comms) _rkat_options "$1" "$2" ;;
 	blob | realms | models | capabilities | doctor | init) _rkat_options "$1" "$1" ;;
 	sim) _rkat_options sim "$2"; return ;;
-	serve | rpc | rest) _rkat_options "$1" ;;
+	serve | rpc | rest | peerd) _rkat_options "$1" ;;
 	*) return ;;
 	esac
 	echo --realm --isolated --instance --realm-backend --state-root \
@@ -103,8 +103,8 @@ _rkat() {
 	case $prev in
 	--state-root | --context-root | --user-config-root | replay)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
-	--schema | --log | --ready | --unix | --rest-unix | --token-file | --limits | \
-		--access-log | --file | --comms-binding-out | script | set | patch | import)
+	--schema | --log | --ready | --unix | --rest-unix | --listen-unix | \
+		--event-unix | --token-file | --limits | --access-log | --file | --comms-binding-out | script | set | patch | import)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	esac
 	if ! list=$(_rkat_values "$prev" "${words[0]}"); then
@@ -122,4 +122,4 @@ _rkat_serve() {
 	_rkat
 }
 complete -F _rkat rkat
-complete -F _rkat_serve rkat-serve rkat-rpc rkat-rest
+complete -F _rkat_serve rkat-serve rkat-rpc rkat-rest rkat-peerd
