@@ -392,3 +392,54 @@ admitted() { [ "$(db "SELECT count(*) FROM inputs WHERE kind = 'external_event'"
 	run rkat-peerd
 	has "$output" "comms.address is required when comms.mode = uds"
 }
+
+@test "peerd: tells others of this machine where it is" {
+	setup_pair
+	peerd --listen-tcp 127.0.0.1:0 --advertise-tcp example.net:4200
+	same "$(jq -c '[.pid, (.listen | length), .advertise]' "$(realm_dir)/run/peerd.json")" "[$PEERD,2,\"tcp://example.net:4200\"]"
+	has "$(cat "$T/peerd.err")" "$(jq -r '.listen[] | select(startswith("tcp"))' "$(realm_dir)/run/peerd.json")"
+	peerd_stop
+	[ ! -e "$(realm_dir)/run/peerd.json" ]
+	run rkat-peerd --advertise-tcp nowhere
+	[ "$status" -eq 2 ]
+	has "$output" "--advertise-tcp: "
+}
+
+@test "peerd: takes the sockets that a service manager opened, and tells it of its life" {
+	setup_pair 1
+	sim echo
+	cat >manager.py <<-'END'
+	import os, socket, subprocess, sys
+	comms, event, note = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	comms.bind("comms"); event.bind("event"); note.bind("note")
+	comms.listen(); event.listen(); note.settimeout(10)
+	def give():
+	    os.dup2(comms.fileno(), 103); os.dup2(event.fileno(), 104)
+	    os.dup2(103, 3); os.dup2(104, 4)
+	    os.environ["LISTEN_PID"] = str(os.getpid())
+	env = dict(os.environ, LISTEN_FDS="2", LISTEN_FDNAMES="comms:event", NOTIFY_SOCKET=os.path.abspath("note"))
+	pid = os.fork()
+	if pid == 0:
+	    give()
+	    os.execvpe("rkat-peerd", ["rkat-peerd"], dict(env, LISTEN_PID=str(os.getpid())))
+	print(note.recv(99).decode(), flush=True)
+	print(subprocess.run(sys.argv[1:], capture_output=True, text=True).stdout, end="", flush=True)
+	c = socket.socket(socket.AF_UNIX); c.connect("event"); c.sendall(b"knock\n"); c.close()
+	os.kill(pid, 1)
+	print(note.recv(99).decode().split()[0], note.recv(99).decode())
+	os.kill(pid, 15)
+	print(note.recv(99).decode(), os.waitpid(pid, 0)[1])
+	END
+	run python3 manager.py python3 "$BATS_TEST_DIRNAME/peer.py" say uds:comms "$SEED_A" "$B_KEY" "$HELLO"
+	has "$output" READY=1$'\n'ACK$'\n''RELOADING=1 READY=1'$'\n''STOPPING=1 0'
+	same "$(db "SELECT group_concat(kind, ' ') FROM inputs")" "peer external_event"
+}
+
+@test "the examples of rkat-peerd(8) run as they stand" {
+	unset RKAT_REALM
+	sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' "$BATS_TEST_DIRNAME/../man/rkat-peerd.8" |
+	    sed "1,/^\.Bd/d; /^\.Ed/d; s/127.0.0.1:420/127.0.0.1:$((2000 + $$ % 4000))/" >s
+	echo 'kill %1 %2; wait' >>s
+	timeout 30 bash -e -m s >out 2>err || { cat s out err >&2; return 1; }
+	has "$(cat out)" "Hello."
+}

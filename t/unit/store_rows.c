@@ -20,6 +20,28 @@ put_message(struct place *p, const char *raw, int64_t *index)
 	return 0;
 }
 
+TEST(a_part_of_a_transaction_fails_alone)
+{
+	struct session one = { .labels = NULL }, two = { .labels = NULL }, t;
+	struct place p;
+
+	place_open(&p);
+	OK(db_begin(p.db, NULL) == 0);
+	OK(db_mark(p.db, NULL) == 0);
+	OK(session_create(p.db, &one, NULL) == 0);
+	OK(db_unmark(p.db, true, NULL) == 0);
+	OK(db_mark(p.db, NULL) == 0);
+	OK(session_create(p.db, &two, NULL) == 0);
+	OK(db_unmark(p.db, false, NULL) == 0);
+	OK(db_commit(p.db, NULL) == 0);
+	OK(session_load(p.db, one.id, &t, NULL) == 0);
+	session_free(&t);
+	OK(session_load(p.db, two.id, &t, NULL) < 0);
+	session_free(&one);
+	session_free(&two);
+	place_close(&p);
+}
+
 TEST(a_session_keeps_its_columns)
 {
 	struct session s = { .labels = xstrdup("{\"team\":\"a\\u0062\"}"),
