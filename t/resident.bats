@@ -186,6 +186,18 @@ Shutting down..."
 	done_with
 }
 
+@test "who says elsewhere that it is enough, or archives the session, ends the one that waits" {
+	sim_script "$READY"
+	for end in "resume --no-keep-alive" "sessions delete"; do
+		kept a run --keep-alive "hello"
+		rkat $end "$(db 'SELECT max(session) FROM participants')" >/dev/null
+		ends "$P" 0
+		same "$(cat "$T/a.out")" ready
+		has "$(cat "$T/a.err")" "the session is not resident any more, shutting down..."
+		nobody_left
+	done
+}
+
 # ---- kills ----
 
 @test "rkat-peerd is killed: another one is started, a turn under way is taken up again" {

@@ -3,6 +3,7 @@
 
 #include "base/util.h"
 #include "store/events.h"
+#include "store/participants.h"
 #include "turn/keep.h"
 #include "turn/signals.h"
 
@@ -33,6 +34,27 @@ show_new(struct follower *f, struct render *render, struct err *e)
 	return rc;
 }
 
+/* Somebody may have said that it is enough, or archived the session. */
+static bool
+is_resident(struct front *t, int64_t *next)
+{
+	int64_t now = time_mono_ms();
+	struct participant p;
+	bool yes;
+	int found;
+
+	if (now < *next)
+		return true;
+	*next = now + LOOK_MS;
+	found = participant_load(t->db, t->session, &p, NULL);
+	yes = found < 0 || (found > 0 && p.resident);
+	participant_free(&p);
+	if (!yes)
+		out_puts(&t->err, "Keep-alive: the session is not resident "
+		    "any more, shutting down...\n");
+	return yes;
+}
+
 static void
 say_end(struct front *t)
 {
@@ -52,13 +74,12 @@ keep_follow(struct front *t, struct render *render, struct lines *lines,
 {
 	struct follower *f = follower_open(&t->realm, t->session, after, e);
 	struct loop_fd *watch = NULL;
+	int64_t next = 0;
 	int fd, rc = 0;
 
 	if (!f)
 		return -1;
-	out_puts(&t->err, "Keep-alive: initial turn complete, waiting for "
-	    "events (Ctrl+C to exit)...\n");
-	while (!signal_caught() && !t->out.error) {
+	while (!signal_caught() && !t->out.error && is_resident(t, &next)) {
 		/* First the watch, then the look: what comes in between wakes us. */
 		if ((fd = follower_fd(f)) >= 0 && !watch)
 			watch = loop_watch(t->loop, fd, POLLIN, grown, NULL);

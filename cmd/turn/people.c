@@ -297,6 +297,13 @@ last_event(const struct people *p)
 	return seq;
 }
 
+/* Is there something to be done before we stay or go? */
+static bool
+first_turn(const struct people *p)
+{
+	return p->o->prompt || p->o->comms.keep_alive == AUTO;
+}
+
 /* From now on rkat-peerd runs its turns; we only look on. */
 static int
 stay(struct people *p, struct lines *l, struct err *e)
@@ -313,18 +320,15 @@ stay(struct people *p, struct lines *l, struct err *e)
 	front_release(&p->t);
 	rc = agent_join(p->t.db, p->t.session, &resident, e);
 	if (rc == 0)
+		out_puts(&p->t.err, first_turn(p) ? "Keep-alive: initial turn "
+		    "complete, waiting for events (Ctrl+C to exit)...\n" :
+		    "Keep-alive: waiting for events (Ctrl+C to exit)...\n");
+	if (rc == 0)
 		rc = keep_follow(&p->t, &p->render, p->lines ? l : NULL,
 		    &p->peerd, seen, e);
 	if (rc == 0)
 		signals_forget();
 	return rc;
-}
-
-/* Is there something to be done before we stay or go? */
-static bool
-first_turn(const struct people *p)
-{
-	return p->o->prompt || p->o->comms.keep_alive == AUTO;
 }
 
 static int
