@@ -334,6 +334,37 @@ class Drive(unittest.IsolatedAsyncioTestCase):
 
         await self.eventually(told)
 
+    # -- comms --------------------------------------------------------------
+
+    async def test_comms(self) -> None:
+        a = await self.within(self.client.create_session("hello", comms_name="a"))
+        b = await self.within(self.client.create_session(
+            "hello", comms_name="b", keep_alive=True, peer_meta={"description": "reviews"}))
+        self.assertEqual((b.text, b.turns, b.usage.input_tokens), ("", 0, 0))
+        peers = await self.within(a.peers())
+        self.assertEqual([(p["name"], p["source"], p["meta"]) for p in peers],
+                         [("b", "Inproc", {"description": "reviews"})])
+        sent = await self.within(a.send(kind="peer_message", to="b", body="look here", handling_mode="queue"))
+        self.assertEqual((sent["kind"], sent["acked"]), ("peer_message_sent", True))
+        asked = await self.within(a.send(
+            kind="peer_request", to=peers[0]["peer_id"], intent="review", params={"n": 1}, handling_mode="steer"))
+        self.assertEqual(asked["request_id"], asked["envelope_id"])
+
+        async def heard(session: object, text: str) -> bool:
+            messages = (await session.history()).messages
+            return any(m.role == "user" and text in str(m.content) for m in messages)
+
+        await self.eventually(lambda: heard(b, "look here"))
+        await self.eventually(lambda: heard(b, f"[COMMS REQUEST from a (id: {asked['request_id']})]"))
+        told = await self.within(b.send(
+            kind="peer_response", to="a", in_reply_to=asked["request_id"], status="completed", result={"ok": True}))
+        self.assertEqual(told["in_reply_to"], asked["request_id"])
+        await self.eventually(lambda: heard(a, f"[COMMS RESPONSE from b (to request: {asked['request_id']})]"))
+        error = await self.fails(a.send(kind="peer_message", to="c", handling_mode="queue"))
+        self.assertEqual((error.code, error.message), ("-32603", "peer 'c' is not found or not trusted"))
+        error = await self.fails(self.client.create_session("hello", keep_alive=True))
+        self.assertEqual(error.message, "keep_alive requires a session created with comms_name")
+
     # -- callback tools ----------------------------------------------------
 
     async def test_callback_tools(self) -> None:
@@ -444,7 +475,6 @@ class Drive(unittest.IsolatedAsyncioTestCase):
         for method, call in (
             ("schedule/list", lambda: self.client.list_schedules()),
             ("skills/list", lambda: self.client.list_skills()),
-            ("comms/peers", lambda: self.client.peers(NOBODY)),
             ("mob/list", lambda: self.client.list_mobs()),
         ):
             if method not in listed:
