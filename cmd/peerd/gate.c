@@ -8,6 +8,7 @@
 
 #define PEERS 256	/* whose pace is known at once */
 #define NOTES 256	/* refusals that are counted apart */
+#define RESTS 16	/* reasons, when there are more sources than that */
 #define QUIET_MS 60000	/* between two lines about the same */
 
 struct pace {
@@ -22,7 +23,7 @@ struct note {
 };
 struct gate {
 	struct pace paces[PEERS];
-	struct note notes[NOTES];
+	struct note notes[NOTES], rests[RESTS];
 };
 
 void
@@ -73,21 +74,38 @@ gate_pass(struct peerd *p, const unsigned char key[KEY_LEN])
 
 /* ---- what is said of the others ---- */
 
-static struct note *
-note_of(struct gate *g, const char *reason, const char *source)
+static bool
+is_note(const struct note *n, const char *reason, const char *source)
 {
-	struct note *oldest = &g->notes[0];
+	return n->at && !strcmp(n->reason, reason) &&
+	    !strncmp(n->source, source, sizeof n->source - 1);
+}
 
-	for (size_t i = 0; i < NOTES; i++) {
-		struct note *n = &g->notes[i];
+/* The one about that, or the oldest. */
+static struct note *
+note_in(struct note *v, size_t n, const char *reason, const char *source)
+{
+	struct note *oldest = v;
 
-		if (n->at && !strcmp(n->reason, reason) &&
-		    !strncmp(n->source, source, sizeof n->source - 1))
-			return n;
-		if (n->at < oldest->at)
-			oldest = n;
+	for (; n > 0; v++, n--) {
+		if (is_note(v, reason, source))
+			return v;
+		if (v->at < oldest->at)
+			oldest = v;
 	}
 	return oldest;
+}
+
+/* Who has a thousand addresses does not get a thousand lines. */
+static struct note *
+note_of(struct gate *g, const char *reason, const char **source, int64_t now)
+{
+	struct note *n = note_in(g->notes, NOTES, reason, *source);
+
+	if (!n->at || is_note(n, reason, *source) || now - n->at >= QUIET_MS)
+		return n;
+	*source = "other addresses";
+	return note_in(g->rests, RESTS, reason, *source);
 }
 
 static void
@@ -111,12 +129,10 @@ bool
 gate_refuse(struct peerd *p, const char *reason, const char *source,
     const char *detail)
 {
-	struct note *n = note_of(p->gate, reason, source);
-	bool same = n->at && !strcmp(n->reason, reason) &&
-	    !strncmp(n->source, source, sizeof n->source - 1);
 	int64_t now = time_mono_ms();
+	struct note *n = note_of(p->gate, reason, &source, now);
 
-	if (same && now - n->at < QUIET_MS) {
+	if (is_note(n, reason, source) && now - n->at < QUIET_MS) {
 		n->more++;
 		return false;
 	}
@@ -132,5 +148,7 @@ gate_close(struct peerd *p)
 {
 	for (size_t i = 0; p->gate && i < NOTES; i++)
 		tell_rest(&p->gate->notes[i]);
+	for (size_t i = 0; p->gate && i < RESTS; i++)
+		tell_rest(&p->gate->rests[i]);
 	free(p->gate);
 }

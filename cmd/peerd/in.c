@@ -344,6 +344,20 @@ from_there(const struct in *in, const char *where)
 	return n;
 }
 
+/* A good peer is quick: who has waited longest for the rest of a frame goes. */
+static bool
+make_room(struct in *in)
+{
+	struct conn *c = TAILQ_FIRST(&in->conns);
+
+	while (c && c->busy)
+		c = TAILQ_NEXT(c, link);
+	if (c)
+		refuse(c, "busy", "too many connections at once, this one was "
+		    "the slowest");
+	return c != NULL;
+}
+
 void
 in_accept(struct peerd *p, evutil_socket_t fd, const struct sockaddr *sa,
     const char *channel)
@@ -354,8 +368,8 @@ in_accept(struct peerd *p, evutil_socket_t fd, const struct sockaddr *sa,
 
 	name_source(sa, where);
 	end_well(fd, false);
-	if (p->in->n >= p->limits.connections ||
-	    from_there(p->in, where) >= p->limits.per_address) {
+	if (from_there(p->in, where) >= p->limits.per_address ||
+	    (p->in->n >= p->limits.connections && !make_room(p->in))) {
 		gate_refuse(p, "busy", where, "too many connections at once");
 		close(fd);
 		return;

@@ -51,20 +51,23 @@ row "  rkat-comms event --lines" "$t/s" "$3/s" "$(ratio "$t" "$3") of bare SQLit
 t=$(med 100 rkat-comms event agent '{"text":"something of some length happened"}')
 row "rkat-comms event, a process each" "$t ms" "$empty ms" "$(ratio "$t" "$empty") of /bin/true"
 
+# A session for each: what it has heard makes its turns longer.
 export RKAT_REALM=wake
-id=$(rkat-session create --comms-name agent --keep-alive)
+for i in 1 2; do
+	id=$(rkat-session create --comms-name agent$i --keep-alive)
+	: >>"$RKAT_STATE_ROOT/wake/events/$id.jsonl"
+	ln -s "$RKAT_STATE_ROOT/wake/events/$id.jsonl" "$T/log$i"
+done
 rkat-comms trust add bench "$key" tcp://127.0.0.1:9 >/dev/null
-to=$(rkat-comms identity -s agent --json | jq -r .public_key)
+to=$(rkat-comms identity -s agent1 --json | jq -r .public_key)
 peerd
-: >>"$RKAT_STATE_ROOT/wake/events/$id.jsonl"
-log=$RKAT_STATE_ROOT/wake/events/$id.jsonl
 # What the model alone takes to its first byte.
 c=$(med 50 curl -sN -H 'content-type: application/json' -H 'x-api-key: sim-key' -H 'anthropic-version: 2023-06-01' \
     -d '{"model":"claude-opus-4-6","max_tokens":100,"stream":true,"messages":[{"role":"user","content":"hello"}]}' "$url/v1/messages")
-set -- $("$B/t/bench/peer" wake "$log" 200 "$port" "$to")
+set -- $("$B/t/bench/peer" wake "$T/log1" 100 "$port" "$to")
 row "a peer's envelope to the model's first text, p50" "$1 ms" "$c ms" "+$(awk "BEGIN { printf \"%.1f\", $1 - $c }") ms over curl"
 row "  p99" "$2 ms" "" ""
-set -- $("$B/t/bench/peer" wake "$log" 200 rkat-comms event agent '{"text":"wake up"}')
+set -- $("$B/t/bench/peer" wake "$T/log2" 100 rkat-comms event agent2 '{"text":"wake up"}')
 row "rkat-comms event to the model's first text, p50" "$1 ms" "$c ms" "+$(awk "BEGIN { printf \"%.1f\", $1 - $c }") ms over curl"
 row "  p99" "$2 ms" "" ""
 served

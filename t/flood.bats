@@ -1,0 +1,50 @@
+load helper
+
+# Everything at once that a peer should not do (t/flood.py), while a good one speaks.
+
+background() {
+	"$@" 3>&- 9>&- &
+	PIDS="${PIDS-} $!"
+	PID=$!
+}
+local_teardown() {
+	local p
+	for p in ${PIDS-}; do
+		kill "$p" 2>/dev/null || :
+	done
+	wait
+}
+port_in() { sed -n 's/.*tcp:.*:\([0-9]*\)$/\1/p' "$1" | head -n 1; }
+key() { rkat-comms identity ${1+-s "$1"} --json | jq -r .public_key; }
+memory() { awk '/^VmHWM/ { print $2 }' "/proc/$1/status"; }
+
+@test "flood: a good peer is served meanwhile, memory is bounded, the log stays short" {
+	local port near frame before i hands
+	rkat-session create --comms-name near >/dev/null
+	RKAT_REALM=other rkat-session create --comms-name far >/dev/null
+	background rkat-peerd --listen-tcp 127.0.0.1:0 2>"$T/near.log"
+	near=$PID
+	wait_for grep -q listening "$T/near.log"
+	port=$(port_in "$T/near.log")
+	rkat-comms trust add far "$(RKAT_REALM=other key far)" tcp://127.0.0.1:9 >/dev/null
+	RKAT_REALM=other rkat-comms trust add near "$(key near)" "tcp://127.0.0.1:$port" >/dev/null
+	RKAT_REALM=other background rkat-peerd 2>"$T/far.log"
+	# A frame of the sheet: well signed, by nobody whom we know.
+	frame=$(sed -n '/"V1"/,/false }/p' "$BATS_TEST_DIRNAME/unit/comms_vectors.h" | tr -d ' \t\n"' | grep -o '000000c5[0-9a-f]*')
+	RKAT_REALM=other rkat-comms send -s far --wait delivered --timeout 20s near "before"
+	before=$(memory "$near")
+	background timeout 30 python3 "$BATS_TEST_DIRNAME/flood.py" 127.0.0.1 "$port" 6 "$frame" >"$T/flood"
+	hands=$PID
+	i=0
+	while kill -0 "$hands" 2>/dev/null; do
+		i=$((i + 1))
+		RKAT_REALM=other rkat-comms send -s far --wait delivered --timeout 10s near "number $i" >/dev/null
+	done
+	wait "$hands" || { echo "something was answered: $(cat "$T/flood")" >&2; false; }
+	echo "$i good ones; $(cat "$T/flood"); $before to $(memory "$near") kB; $(wc -l <"$T/near.log") lines"
+	RKAT_REALM=other rkat-comms send -s far --wait delivered --timeout 10s near "after"
+	same "$(db "SELECT count(*) FROM arrivals")" $((i + 2))
+	[ "$i" -gt 5 ]
+	[ "$(memory "$near")" -lt $((before + 49152)) ]	# large frames have a purse of 32 MB
+	[ "$(wc -l <"$T/near.log")" -lt 400 ]
+}
