@@ -14,6 +14,12 @@ letter() { jq -r .envelope_id <<<"$1"; }
 # said SESSION: the texts of its user messages.
 said() { rkat-session history "$1" | jq -r 'select(.role == "user").content | if type == "array" then .[].text else . end'; }
 
+# A build that kills itself at a named point (design rule 14).
+crash_build() {
+	(unset MAKEFLAGS MAKELEVEL; cd "$BATS_TEST_DIRNAME/.." &&
+	    make -s B="$B/crash" CFLAGS='-O1 -g -DRKAT_CRASH_POINTS' LDFLAGS= "$B/crash/bin/rkat-comms" 3>&-)
+}
+
 # ---- identity and trust ----
 
 @test "identity: one key of a realm and one of each session, the same every time, new when rotated" {
@@ -221,6 +227,20 @@ $A"
 	same "$(rkat-comms inbox -s agent-b --json | wc -l)" 2
 }
 
+@test "send: killed at any commit, the same letter with its key again is there once, with its input" {
+	crash_build
+	two_agents
+	for point in commit.before commit.after; do
+		rc=0
+		RKAT_CRASH=$point "$B/crash/bin/rkat-comms" send -s agent-a --key "$point" agent-b hello >out || rc=$?
+		same "$point $rc" "$point 137"
+		same "$(cat out)" ""
+		same "$(rkat-comms send -s agent-a --key "$point" agent-b hello | jq -r .delivery)" delivered
+		same "$(db "SELECT count(*), (SELECT count(*) FROM arrivals), (SELECT count(*) FROM inputs) FROM letters")" \
+		    "$([ "$point" = commit.before ] && echo '1|1|1' || echo '2|2|2')"
+	done
+}
+
 @test "send: what goes outside waits in the outbox, and that is said" {
 	outside
 	run --separate-stderr rkat-comms send far hello
@@ -288,7 +308,8 @@ $A"
 	db "UPDATE letters SET state = 'refused', error = 'unknown key' WHERE idem = 'k'"
 	rc=0; wait "$pid" || rc=$?
 	same "$rc $(jq -r .delivery out)" "6 refused"
-	has "$(cat err)" "refused: unknown key; send it again with: rkat comms resend"
+	has "$(cat err)" "refused: unknown key"
+	has "$(cat err)" "send it again with: rkat comms resend"
 	db "UPDATE letters SET state = 'expired', attempts = 7 WHERE id = '$id'"
 	same "$(rkat-comms outbox --dead --json | jq -r .state | sort | tr '\n' ' ')" "expired refused "
 	has "$(rkat-comms outbox --dead)" "  refused    far  message: hello  -- unknown key"
@@ -308,6 +329,17 @@ tcp://127.0.0.1:10"
 	has "$output" "is not trusted any more"
 	run rkat-comms resend nope
 	same "$status" 1
+}
+
+@test "wait: a receiver that throws its queue away ends it" {
+	two_agents
+	rkat-comms send -s agent-a --wait admitted --timeout 20s agent-b hello >out 2>err &
+	pid=$!
+	wait_for eval '[ -n "$(rkat-comms inbox -s agent-b --json)" ]'
+	db "UPDATE inputs SET state = 'abandoned'"
+	rc=0; wait "$pid" || rc=$?
+	same "$rc $(jq -r .delivery out)" "6 refused"
+	lacks "$(cat err)" resend
 }
 
 @test "wait: who stops waiting is told where the letter is; it stays there" {
@@ -531,8 +563,7 @@ agent-b Inproc"
 }
 
 @test "event --lines: killed at any commit, the same lines with keys again are each in once" {
-	(unset MAKEFLAGS MAKELEVEL; cd "$BATS_TEST_DIRNAME/.." &&
-	    make -s B="$B/crash" CFLAGS='-O1 -g -DRKAT_CRASH_POINTS' LDFLAGS= "$B/crash/bin/rkat-comms" 3>&-)
+	crash_build
 	two_agents
 	seq 10 | sed 's/.*/{"key":"k&","payload":&}/' >lines
 	for point in commit.before:1 commit.after:1 commit.before:2 commit.after:2 commit.before:4 commit.after:4; do

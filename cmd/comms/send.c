@@ -270,8 +270,9 @@ fell_short(const struct sending *s, const struct receipt *r,
 		[DELIVERED] = STATUS_DELIVERED, [ADMITTED] = STATUS_ADMITTED };
 
 	if (now->grade == DEAD) {
-		warn("%s: %.300s; send it again with: rkat comms resend %s",
-		    r->id, now->why, r->id);
+		warn("%s: %.300s", r->id, now->why);
+		if (!r->local)
+			warn("send it again with: rkat comms resend %s", r->id);
 		return STATUS_DEAD;
 	}
 	warn("%s: %s, not %s, %s%s%.300s%s", r->id, grade_name(now->grade),
