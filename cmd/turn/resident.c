@@ -28,19 +28,22 @@ forget(struct resident *r)
 	r->pid = 0;
 }
 
+static void on_look(void *arg);
+
 static void
 on_end(void *arg, int fd, short revents)
 {
 	struct resident *r = arg;
-	int64_t now = time_mono_ms();
 
 	(void)fd;
 	(void)revents;
 	proc_end(r->pid, 0);
 	forget(r);
-	r->wait_ms = now - r->started_ms > OLD_MS ? WAIT_MIN_MS :
-	    r->wait_ms * 2 > WAIT_MAX_MS ? WAIT_MAX_MS : r->wait_ms * 2;
-	r->next_ms = now + r->wait_ms;
+	if (time_mono_ms() - r->started_ms > OLD_MS)
+		r->wait_ms = WAIT_MIN_MS;
+	r->look = loop_timer(r->t->loop, r->wait_ms, on_look, r);
+	if ((r->wait_ms *= 2) > WAIT_MAX_MS)
+		r->wait_ms = WAIT_MAX_MS;
 }
 
 static int
@@ -60,43 +63,42 @@ spawn(struct resident *r, struct err *e)
 	return rc;
 }
 
-/* Start ours if there is none; the lock decides if others do so, too. */
+/* Ours if there is none; the lock decides if others start one, too. */
 static void
-look(struct resident *r)
+start(struct resident *r)
 {
 	struct err e = ERR_NONE;
-	int64_t now = time_mono_ms();
 
-	if (r->pid || now < r->next_ms || lock_held(&r->t->realm, "peerd"))
-		return;
-	r->started_ms = now;
-	if (spawn(r, &e) < 0) {
-		warn("rkat-peerd: %s", e.text);
-		r->pid = 0;
-		r->next_ms = now + WAIT_MAX_MS;
+	r->started_ms = time_mono_ms();
+	if (spawn(r, &e) == 0 && (r->fd = proc_fd(r->pid)) < 0) {
+		proc_end(r->pid, 0);
+		err_sys(&e, E_FAILED, "pidfd");
+	}
+	if (e.code == E_NONE) {
+		r->ended = loop_watch(r->t->loop, r->fd, POLLIN, on_end, r);
 		return;
 	}
-	r->fd = proc_fd(r->pid);
-	if (r->fd >= 0)
-		r->ended = loop_watch(r->t->loop, r->fd, POLLIN, on_end, r);
+	warn("rkat-peerd: %s", e.text);
+	r->pid = 0;
+	r->look = loop_timer(r->t->loop, WAIT_MAX_MS, on_look, r);
 }
 
 static void
 on_look(void *arg)
 {
 	struct resident *r = arg;
-	int status;
 
-	if (r->pid && r->fd < 0 && proc_poll(r->pid, &status))
-		on_end(r, -1, 0);
-	look(r);
-	r->look = loop_timer(r->t->loop, LOOK_MS, on_look, r);
+	r->look = NULL;
+	if (lock_held(&r->t->realm, "peerd"))
+		r->look = loop_timer(r->t->loop, LOOK_MS, on_look, r);
+	else
+		start(r);
 }
 
 void
 resident_start(struct resident *r, struct front *t)
 {
-	*r = (struct resident){ .t = t, .fd = -1, .wait_ms = WAIT_MIN_MS / 2 };
+	*r = (struct resident){ .t = t, .fd = -1, .wait_ms = WAIT_MIN_MS };
 	on_look(r);
 }
 

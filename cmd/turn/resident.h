@@ -16,9 +16,9 @@ struct resident {
 	pid_t pid;			/* 0: none of ours */
 	struct loop_fd *ended;
 	int fd;				/* pidfd */
-	struct loop_timer *look;
+	struct loop_timer *look;	/* while there is none of ours */
 	int64_t started_ms;
-	int64_t next_ms, wait_ms;	/* not before; grows while it dies young */
+	int64_t wait_ms;		/* before the next one; grows while they die young */
 };
 
 /* Look after it from now on, as the loop turns. */
