@@ -15,8 +15,9 @@
  * the comms sheet, several one after another, each answered by its ACK, whatever its
  * kind, in the same order.  The client's key must be `from` of each frame.
  *
- * Why not TLS: it proves certificates, and here are none; its form for bare keys
- * (RFC 7250) came with OpenSSL 3.2, and Debian 12 has 3.0.
+ * Why not TLS: it proves certificates, and here are none.  Its form for bare keys (RFC
+ * 7250) came with OpenSSL 3.2, and Debian 12 has 3.0; GnuTLS has it, but nothing else
+ * here needs that library, while libsodium is here anyway.
  *
  * This module does no I/O: bytes in, bytes out.
  *
