@@ -46,7 +46,8 @@ struct route {
 	struct lane *busy;
 	struct letter *letters;
 	size_t n, at;
-	bool waiting;		/* all are out; the commit, then the next ones */
+	size_t run;		/* so many of it one after the other */
+	bool waiting;		/* for a commit, to begin anew */
 	struct identity *self;
 	struct carrier *carrier;
 	char *address;		/* that the carrier goes to */

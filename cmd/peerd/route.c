@@ -15,8 +15,9 @@
 
 #define BATCH 32		/* letters of a lane that are read at once */
 #define BATCH_BYTES ((size_t)256 << 10)
-#define COMMIT_MS 20		/* an outcome waits for others at most that long */
-#define COMMIT_MANY 64
+#define RUN 256			/* then it is another lane's turn */
+#define COMMIT_MS 50		/* an outcome waits for others at most that long */
+#define COMMIT_MANY 128
 #define BACKOFF_MS 500
 #define BACKOFF_MAX_MS (5 * 60 * 1000)
 
@@ -98,7 +99,6 @@ drop_letters(struct route *r)
 	letters_free(r->letters, r->n);
 	r->letters = NULL;
 	r->n = r->at = 0;
-	r->waiting = false;
 }
 
 static void
@@ -119,6 +119,8 @@ route_leave(struct route *r)
 	r->self = NULL;
 	envelope_free(&r->v);
 	r->busy = NULL;
+	r->run = 0;
+	r->waiting = false;
 	r->o->n_busy--;
 }
 
@@ -257,32 +259,37 @@ send_letter(struct route *r)
 	return gone;
 }
 
-/* Send the next one that can be sent, or wait for the commit if there is none. */
-static void
-next_letter(struct route *r)
-{
-	struct out *o = r->o;
-
-	while (!o->stopping && r->at < r->n && o->n_outcomes < COMMIT_MANY)
-		if (send_letter(r))
-			return;
-	r->waiting = true;
-	out_in_ms(o->commit, 0);
-}
-
-/* More of the lane, if there is; not if something is waiting to be committed. */
+/* The letters behind those that are out, whose commit may still wait; from the first at first. */
 static int
 fill(struct route *r)
 {
+	char last[UUID_LEN + 1] = "";
 	struct err e = ERR_NONE;
 
+	if (r->n)
+		memcpy(last, r->letters[r->n - 1].id, sizeof last);
 	drop_letters(r);
-	if (outbox_lane(r->o->p->db, r->busy->name, BATCH, BATCH_BYTES,
-	    &r->letters, &r->n, &e) == 0)
+	if (outbox_lane(r->o->p->db, r->busy->name, *last ? last : NULL, BATCH,
+	    BATCH_BYTES, &r->letters, &r->n, &e) == 0)
 		return 0;
 	warn("outbox: %s", e.text);
 	out_hold(r->o);
 	return -1;
+}
+
+/* Send the next one that can be sent, or wait for the commit if there is none. */
+static void
+next_letter(struct route *r)
+{
+	while (!r->o->stopping && r->run < RUN) {
+		if (r->at == r->n && (fill(r) < 0 || !r->n))
+			break;
+		r->run++;
+		if (send_letter(r))
+			return;
+	}
+	r->waiting = true;
+	out_in_ms(r->o->commit, 0);
 }
 
 void
@@ -291,14 +298,10 @@ route_begin(struct route *r, struct lane *l)
 	r->busy = l;
 	r->o->n_busy++;
 	l->round = ++r->o->round;
-	if (fill(r) < 0) {
-		route_leave(r);
-		return;
-	}
-	if (r->n) {
+	if (fill(r) == 0 && r->n) {
 		next_letter(r);
 		return;
 	}
-	l->there = false;
+	l->there = r->o->hold > time_mono_ms();
 	route_leave(r);
 }

@@ -155,12 +155,13 @@ outbox_lanes(struct db *db, int (*cb)(void *arg, const char *lane), void *arg,
 }
 
 int
-outbox_lane(struct db *db, const char *lane, size_t max, size_t bytes,
-    struct letter **list, size_t *n, struct err *e)
+outbox_lane(struct db *db, const char *lane, const char *after, size_t max,
+    size_t bytes, struct letter **list, size_t *n, struct err *e)
 {
 	sqlite3_stmt *st = db_query(db, e, "SELECT " COLUMNS " FROM letters"
-	    " WHERE " WAITING " AND " LANE " = ?1 ORDER BY seq LIMIT ?2", "si",
-	    lane, (int64_t)max);
+	    " WHERE " WAITING " AND " LANE " = ?1 AND seq > ifnull("
+	    " (SELECT seq FROM letters WHERE id = ?2), 0)"
+	    " ORDER BY seq LIMIT ?3", "ssi", lane, after, (int64_t)max);
 	size_t total = 0;
 	int rc = -1;
 

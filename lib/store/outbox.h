@@ -36,9 +36,12 @@ int outbox_load(struct db *db, const char *id, struct letter *l, struct err *e);
  */
 int outbox_lanes(struct db *db, int (*cb)(void *arg, const char *lane),
     void *arg, struct err *e);
-/* The oldest of a lane, at most max and not many more bytes than `bytes`. */
-int outbox_lane(struct db *db, const char *lane, size_t max, size_t bytes,
-    struct letter **list, size_t *n, struct err *e);
+/*
+ * The oldest of a lane, behind a letter's id (NULL: from the first), at most max and not
+ * many more bytes than `bytes`.
+ */
+int outbox_lane(struct db *db, const char *lane, const char *after, size_t max,
+    size_t bytes, struct letter **list, size_t *n, struct err *e);
 /* When the next one expires, or -1. */
 int64_t outbox_expiry(struct db *db, struct err *e);
 /* A new state, with what is known of it; writes the hop, too. */

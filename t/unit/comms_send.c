@@ -162,7 +162,8 @@ TEST(a_letter_to_one_outside_waits_in_the_outbox)
 	    "\"queue\"}", &r, NULL) == 0);
 	STR_IS(r.state, "accepted");
 	OK(first_lane(&x, lane) == 1);
-	OK(outbox_lane(x.w.db, lane, 10, 9999, &l, &n, NULL) == 0 && n == 1);
+	OK(outbox_lane(x.w.db, lane, NULL, 10, 9999, &l, &n,
+	    NULL) == 0 && n == 1);
 	STR_IS(l[0].id, r.id);
 	STR_IS(l[0].json, "{\"type\":\"request\",\"intent\":\"review\","
 	    "\"params\":{\"pr\":42}}");
@@ -194,14 +195,17 @@ TEST(each_sender_has_a_lane_to_a_receiver_with_its_letters_in_order)
 	OK(first_lane(&x, lane) == 2);
 	STR_IS(lane + 52, strcmp(x.w.s.id, x.b.id) < 0 ? x.w.s.id : x.b.id);
 	strcpy(lane + 52, x.w.s.id);
-	OK(outbox_lane(x.w.db, lane, 10, 9999, &l, &n, NULL) == 0 && n == 3);
+	OK(outbox_lane(x.w.db, lane, NULL, 10, 9999, &l, &n,
+	    NULL) == 0 && n == 3);
 	STR_IS(l[0].id, r[0].id);
 	STR_IS(l[1].id, r[1].id);
 	STR_IS(l[2].id, r[3].id);
 	letters_free(l, n);
-	OK(outbox_lane(x.w.db, lane, 2, 9999, &l, &n, NULL) == 0 && n == 2);
+	OK(outbox_lane(x.w.db, lane, r[0].id, 1, 9999, &l, &n,
+	    NULL) == 0 && n == 1);
+	STR_IS(l[0].id, r[1].id);
 	letters_free(l, n);
-	OK(outbox_lane(x.w.db, lane, 10, 1, &l, &n, NULL) == 0 && n == 1);
+	OK(outbox_lane(x.w.db, lane, NULL, 10, 1, &l, &n, NULL) == 0 && n == 1);
 	letters_free(l, n);
 	world_close(&x);
 }
