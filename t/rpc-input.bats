@@ -259,3 +259,24 @@ runs_are() { [ "$(db "SELECT group_concat(state, ' ') FROM (SELECT state FROM ru
 	same "$(got 20 runtime/state "{\"session_id\":\"urn:uuid:$ID\"}" | jq -c .result)" '{"state":"attached"}'
 	same "$(got 21 input/state "{\"session_id\":\"{$ID}\",\"input_id\":\"${ID//-/}\"}" | jq -c .result)" null
 }
+
+@test "rpc input: what was there before is on disk, too, when it is told of" {
+	command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null || skip "needs strace"
+	sim echo
+	printf '#!/bin/sh\nexec strace -o "%s/trace" -e trace=fdatasync rkat-rpc "$@"\n' "$T" >"$T/spy"
+	chmod +x "$T/spy"
+	RPC=$T/spy
+	rpc
+	ID=$(got 1 session/create '{"prompt":"x","initial_turn":"deferred"}' | jq -r .result.session_id)
+	synced() { grep -c fdatasync "$T/trace"; }
+	n=1
+	for m in 'session/inject_context {"session_id":"ID","text":"t","idempotency_key":"k"}' \
+	    'runtime/accept {"session_id":"ID","input":'"$(prompt "$(uuid 1)" ping "" '"idempotency_key":"k"')"'}'; do
+		for again in 0 1; do
+			n=$((n + 1))
+			BEFORE=$(synced)
+			has "$(got $n "${m%% *}" "$(echo "${m#* }" | sed "s/ID/$ID/")")" '"result"'
+			[ "$(synced)" -gt "$BEFORE" ]
+		done
+	done
+}

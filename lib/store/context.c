@@ -48,20 +48,24 @@ context_stage(struct db *db, const char *session, const char *text,
     const char *source, const char *idem, bool *duplicate, struct err *e)
 {
 	struct jtext t = trim(text);
+	bool own;
 	int rc;
 
 	if (!t.n)
 		return err_set(e, E_INVALID_PARAMS,
 		    "system context text must not be empty");
+	/* A transaction, because a duplicate that we tell of must be on disk, too. */
+	if (db_enter(db, &own, e) < 0)
+		return -1;
 	rc = db_run(db, e, sql_stage, "stssi", session, t.p, t.n, source, idem,
 	    time_ms());
 	*duplicate = rc == 0;
 	if (rc == 0 && idem)
 		rc = compare(db, session, t, source, idem, e);
 	if (rc == 0)
-		return err_set(e, E_SESSION_NOT_FOUND, "session not found: %s",
+		rc = err_set(e, E_SESSION_NOT_FOUND, "session not found: %s",
 		    session);
-	return rc < 0 ? -1 : 0;
+	return db_leave(db, own, rc, e) < 0 ? -1 : 0;
 }
 
 int

@@ -218,13 +218,13 @@ sync_wal(struct db *db, struct err *e)
 {
 	sqlite3_file *wal = NULL;
 
-	db->unsynced = false;
 	sqlite3_file_control(db->h, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-	if (!wal || !wal->pMethods ||
-	    wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) == SQLITE_OK)
-		return 0;
-	return err_sys(e, E_STORAGE_ERROR, "%s/realm.sqlite3-wal: sync",
-	    db->realm->dir);
+	if (wal && wal->pMethods &&
+	    wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) != SQLITE_OK)
+		return err_sys(e, E_STORAGE_ERROR, "%s/realm.sqlite3-wal: sync",
+		    db->realm->dir);
+	db->unsynced = false;
+	return 0;
 }
 
 static void
