@@ -580,3 +580,23 @@ streamed() { jq -c --arg s "$1" 'select(.method == "session/stream_event" and .p
 	END
 	same "$(tr '\n' ' ' <"$T/out")" 'true "stream_queue_overflow" true '
 }
+
+@test "rpc: without descriptors for more clients it waits in silence, and takes them when there are some" {
+	bash -c 'ulimit -n 40; exec rkat-serve --tcp 127.0.0.1:0' 2>"$T/err" >"$T/out" 3>&- &
+	R=$!
+	wait_for grep -q 'tcp://' "$T/err"
+	BEFORE=$(wc -c <"$T/err")
+	timeout 20 python3 - "$(grep -o '[0-9]*$' "$T/err")" >"$T/said" <<-'EOF'
+	import socket, sys, time
+	at = ("127.0.0.1", int(sys.argv[1]))
+	crowd = [socket.create_connection(at) for n in range(60)]
+	time.sleep(0.5)
+	for s in crowd:
+	    s.close()
+	s = socket.create_connection(at, timeout=10)
+	s.sendall(b'{"jsonrpc":"2.0","id":1,"method":"session/list"}\n')
+	print(s.recv(1000).decode())
+	EOF
+	has "$(cat "$T/said")" '"sessions":[]'
+	same "$(wc -c <"$T/err")" "$BEFORE"
+}

@@ -22,7 +22,9 @@ struct event;
 
 /* A socket where JSON-RPC clients come in, or where HTTP's do. */
 struct door {
+	struct server *s;
 	struct evconnlistener *rpc;	/* NULL: http.c has it */
+	struct event *again;		/* after a lack of descriptors */
 	char *path;			/* to be removed */
 };
 
