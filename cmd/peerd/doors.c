@@ -23,6 +23,7 @@ struct door {
 	struct door *next;
 	struct peerd *p;
 	struct evconnlistener *ev;
+	struct event *again;	/* after an error */
 	const char *channel;
 	char *path;		/* to be removed, or NULL */
 	char *asked;		/* the address as a participant has it, or NULL */
@@ -42,6 +43,27 @@ on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
 	(void)ev;
 	(void)len;
 	in_accept(d->p, fd, sa, d->channel);
+}
+
+/* No descriptors, no memory: that passes. */
+static void
+on_accept_error(struct evconnlistener *ev, void *arg)
+{
+	static const struct timeval later = { 1, 0 };
+	struct door *d = arg;
+
+	evconnlistener_disable(ev);
+	event_add(d->again, &later);
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct door *d = arg;
+
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(d->ev);
 }
 
 /* fd -1: it could not be opened. */
@@ -65,6 +87,8 @@ add(struct peerd *p, int fd, const char *path, const char *asked)
 	}
 	d->ev = evconnlistener_new(p->base, on_accept, d,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	evconnlistener_set_error_cb(d->ev, on_accept_error);
+	d->again = evtimer_new(p->base, on_again, d);
 	p->doors->first = d;
 	fprintf(stderr, "%s listening on %s\n", prog, name);
 	free(name);
@@ -112,7 +136,7 @@ tell(struct peerd *p)
 	jput_kcstr(&b, "advertise", advertise);
 	jput_close(&b, '}');
 	buf_putc(&b, '\n');
-	if (p->doors->changed && fs_write_atomic(path, b.p, b.n, 0600, &e) < 0)
+	if (fs_write_atomic(path, b.p, b.n, 0600, &e) < 0)
 		warn("%s", e.text);
 	p->doors->changed = false;
 	buf_free(&b);
@@ -177,9 +201,12 @@ doors_look(struct peerd *p)
 {
 	struct err e = ERR_NONE;
 
+	if (p->o.once || p->stopping)
+		return;
 	if (participants_listening(p->db, open_own, p, &e) < 0)
 		warn("sessions with a listener: %s", e.text);
-	tell(p);
+	if (p->doors->changed)
+		tell(p);
 }
 
 /* ---- what we were asked for ---- */
@@ -281,6 +308,7 @@ doors_close(struct peerd *p)
 	while (p->doors && (d = p->doors->first)) {
 		p->doors->first = d->next;
 		evconnlistener_free(d->ev);
+		event_free(d->again);
 		if (d->path)
 			unlink(d->path);
 		free(d->path);

@@ -147,8 +147,16 @@ on_bell(evutil_socket_t fd, short what, void *arg)
 static void
 on_drained(void *arg, const char *session)
 {
-	(void)session;
+	resident_ended(arg, session);
 	peerd_quiet(arg);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	residents_look(arg);
 }
 
 /* ---- the beginning ---- */
@@ -214,6 +222,7 @@ build(struct peerd *p)
 	p->bell = event_new(p->base, p->bell_fd, EV_READ | EV_PERSIST, on_bell,
 	    p);
 	event_add(p->bell, NULL);
+	p->retry = evtimer_new(p->base, on_retry, p);
 	keys_open(p);
 	gate_open(p);
 	admit_open(p);
@@ -259,6 +268,7 @@ close_all(struct peerd *p)
 		drain_free(p->drain);
 		pool_free(p->pool);
 		event_free(p->bell);
+		event_free(p->retry);
 		event_base_free(p->base);
 	}
 	if (p->bell_fd >= 0)

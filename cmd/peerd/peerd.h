@@ -50,6 +50,7 @@ struct peerd {
 	struct out *out;
 	int lock_fd, bell_fd;
 	struct event *bell;
+	struct event *retry;	/* look for residents with work */
 	char *notify;		/* NOTIFY_SOCKET */
 	bool stopping;
 };
@@ -143,6 +144,8 @@ void plain_close(struct peerd *p);
 bool is_resident(struct peerd *p, const char *session);
 /* All residents with work; at the start and when the bell rang. */
 void residents_look(struct peerd *p);
+/* Nothing runs for the session any more; if it still has work, it is tried later. */
+void resident_ended(struct peerd *p, const char *session);
 /* One session has new input; drained if it is one of ours, else its bell rings. */
 void resident_wake(struct peerd *p, const char *session);
 /* Of --session, is there still one? */

@@ -37,6 +37,7 @@ struct ear {
 	struct ear *next;
 	struct peerd *p;
 	struct evconnlistener *ev;
+	struct event *again;	/* after an error */
 	const char *channel;
 	char *path;		/* to be removed, or NULL */
 };
@@ -131,6 +132,28 @@ on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
 		set_open(s, false);
 }
 
+/* No descriptors, no memory: that passes. */
+static void
+on_accept_error(struct evconnlistener *ev, void *arg)
+{
+	static const struct timeval later = { 1, 0 };
+	struct ear *e = arg;
+
+	evconnlistener_disable(ev);
+	event_add(e->again, &later);
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct ear *e = arg;
+
+	(void)fd;
+	(void)what;
+	if (e->p->plain->n < TALKERS)
+		evconnlistener_enable(e->ev);
+}
+
 /* ---- the session that is spoken to ---- */
 
 static int
@@ -178,6 +201,8 @@ add(struct peerd *p, int fd, const char *path, struct err *e)
 	    .path = xstrdup(path) };
 	ear->ev = evconnlistener_new(p->base, on_accept, ear,
 	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	evconnlistener_set_error_cb(ear->ev, on_accept_error);
+	ear->again = evtimer_new(p->base, on_again, ear);
 	p->plain->ears = ear;
 	fprintf(stderr, "%s taking events on %s\n", prog, name);
 	free(name);
@@ -267,6 +292,7 @@ plain_close(struct peerd *p)
 	while ((e = s->ears)) {
 		s->ears = e->next;
 		evconnlistener_free(e->ev);
+		event_free(e->again);
 		if (e->path)
 			unlink(e->path);
 		free(e->path);

@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include <event2/event.h>
+
 #include "base/util.h"
 #include "peerd/peerd.h"
 #include "runner/drain.h"
@@ -7,6 +9,8 @@
 #include "store/inputs.h"
 #include "store/lock.h"
 #include "store/participants.h"
+
+#define RETRY_S 60	/* until those are tried again that nobody could help */
 
 bool
 is_resident(struct peerd *p, const char *session)
@@ -31,6 +35,19 @@ wake(void *arg, const char *session)
 	if (p->o.workers && is_resident(p, session))
 		drain_wake(p->drain, session);
 	return 0;
+}
+
+/* Its turns got nowhere, a model that is down for instance: not the end of it. */
+void
+resident_ended(struct peerd *p, const char *session)
+{
+	static const struct timeval later = { RETRY_S, 0 };
+	int64_t head;
+
+	if (!p->stopping && !p->o.once && is_resident(p, session) &&
+	    inputs_due(p->db, session, &head, NULL) > 0 &&
+	    !event_pending(p->retry, EV_TIMEOUT, NULL))
+		event_add(p->retry, &later);
 }
 
 void
