@@ -12,6 +12,10 @@ tests need.
   peer.py raw ADDRESS HEX [hold]          bytes as they are; prints what comes back
   peer.py flood ADDRESS SEED TO KIND N    N envelopes, over connections at once; counts
   peer.py many ADDRESS N                  N connections that say nothing, then their fate
+  peer.py hear SEED READY N
+      Be the receiver of N envelopes, as strict as 0.5: on a free port of the loopback,
+      which is written to READY.  A line "ID SENDER KIND" for each, before the ACK of those
+      that have one; what a 0.5 peer would drop is "dropped: WHY" and gets none.
 """
 import base64
 import hashlib
@@ -314,7 +318,68 @@ def many(address, n):
     print(len(socks) - closed, "open", closed, "closed")
 
 
+# ---- the receiving side: sheet sections 6.1, 7 and 8 ----
+
+KINDS = {"message": ({"body"}, {"blocks", "handling_mode"}),
+         "request": ({"intent", "params"}, {"handling_mode"}),
+         "response": ({"in_reply_to", "status", "result"}, {"handling_mode"})}
+
+
+def read_frame(s):
+    data = b""
+    while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "big"):
+        chunk = s.recv(65536)
+        if not chunk:
+            break
+        data += chunk
+    return data
+
+
+def complaint(data, v, end, key):
+    must, may = KINDS.get(v["kind"]["type"], (set(), set()))
+    members = set(v["kind"]) - {"type"}
+    if end != len(data) or end - 4 != int.from_bytes(data[:4], "big"):
+        return "length"
+    if list(v) != ["id", "from", "to", "kind", "sig"] or len(v["id"]) != 16:
+        return "members"
+    if not must or not must <= members or not members <= must | may:
+        return "kind"
+    if not verify(v["from"], signable(v), v["sig"]):
+        return "signature"
+    return None if v["to"] == key.public else "misaddressed"
+
+
+def hear_one(s, key):
+    data = read_frame(s)
+    v, end = dec(data, 4)
+    why = complaint(data, v, end, key)
+    if why:
+        print("dropped:", why, flush=True)
+        return
+    ack = envelope(key, v["from"], {"type": "ack", "in_reply_to": v["id"]})
+    answered = v["kind"]["type"] == "response"
+    if answered:
+        v["kind"]["in_reply_to"] = str(uuid.UUID(bytes=v["kind"]["in_reply_to"]))
+    print(uuid.UUID(bytes=v["id"]), text_of(v["from"]),
+          json.dumps(v["kind"], separators=(",", ":"), sort_keys=True), flush=True)
+    if not answered:
+        s.sendall(frame_of(ack, ()))
+
+
+def hear(seed, ready, n):
+    key = Key(bytes.fromhex(seed))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with open(ready + ".new", "w") as f:
+            print(server.getsockname()[1], file=f)
+        os.rename(ready + ".new", ready)
+        for _ in range(int(n)):
+            s, _ = server.accept()
+            with s:
+                s.settimeout(20)
+                hear_one(s, key)
+
+
 if __name__ == "__main__":
     verbs = {"key": lambda seed: print(text_of(Key(bytes.fromhex(seed)).public)),
-             "say": say, "raw": raw, "flood": flood, "many": many}
+             "say": say, "raw": raw, "flood": flood, "many": many, "hear": hear}
     verbs[sys.argv[1]](*sys.argv[2:])
