@@ -114,6 +114,7 @@ NONE=00000000-0000-7000-8000-000000000000
 	# A turn changes it, at once.
 	same "$(got 4 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"x\",\"keep_alive\":false}" | jq -r .result.text)" "You said: x"
 	same "$(db 'SELECT resident FROM participants')" 0
+	same "$(db "SELECT meta ->> 'keep_alive', meta ->> 'comms_name' FROM sessions")" '0|r'
 	got 5 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"x\",\"keep_alive\":true}" >/dev/null
 	same "$(db 'SELECT resident FROM participants')" 1
 	got 6 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"x\"}" >/dev/null

@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "base/jput.h"
+#include "comms/send.h"
 #include "model/catalog.h"
 #include "store/eventfile.h"
 #include "store/sessions.h"
@@ -180,7 +181,7 @@ join(struct people *p, const char *id, struct err *e)
 	j.meta = spec_given(&meta);
 	if (p->keep || c->keep_alive == NO || c->name || c->listen ||
 	    c->advertise || c->binding_out || meta.n)
-		rc = agent_join(p->t.db, id, &j, e);
+		rc = comms_join(p->t.db, id, &j, e);
 	buf_free(&meta);
 	return rc;
 }
@@ -318,7 +319,7 @@ stay(struct people *p, struct lines *l, struct err *e)
 		return -1;
 	}
 	front_release(&p->t);
-	rc = agent_join(p->t.db, p->t.session, &resident, e);
+	rc = comms_join(p->t.db, p->t.session, &resident, e);
 	if (rc == 0)
 		out_puts(&p->t.err, first_turn(p) ? "Keep-alive: initial turn "
 		    "complete, waiting for events (Ctrl+C to exit)...\n" :

@@ -62,20 +62,6 @@ int agent_create_peer(struct db *db, const struct session_spec *spec,
     const char *listen, const char *advertise, struct session *s,
     struct err *e);
 
-/*
- * How a session takes part in comms.  What is NULL or absent stays as it is; the name
- * of one that has none yet becomes "cli/<session>" (cli sheet section 6).
- */
-struct join_spec {
-	const char *name;
-	struct jtext meta;		/* {"description"?,"labels"?} */
-	const char *listen, *advertise;	/* "tcp://host:port" */
-	int resident;			/* keep_alive: -1 as it is, 0, 1 */
-};
-/* Durable when it returns; rkat-peerd knows.  resident 0 alone never makes a participant. */
-int agent_join(struct db *db, const char *session, const struct join_spec *j,
-    struct err *e);
-
 /* What one run is asked to do.  All optional but the kind of run it makes. */
 struct run_spec {
 	struct jtext prompt;		/* content: JSON string or block array; JTEXT_NONE: continue at the boundary, or drain the queue */

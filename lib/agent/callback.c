@@ -18,16 +18,6 @@
 /* And that its last calls wait. */
 #define WAITING "rkat_callback_pending"
 
-static void
-set_state(struct agent *a, const char *key, struct jtext v)
-{
-	struct buf b = BUF_INIT;
-
-	json_with(&b, json_text(a->s.state), key, v);
-	free(a->s.state);
-	a->s.state = buf_steal(&b);
-}
-
 /* ---- the session's own ---- */
 
 static size_t
@@ -162,7 +152,7 @@ callback_changes(struct agent *a)
 			tell(a, "add", json_slice(now.p, now.n), known);
 			tell(a, "remove", known, json_slice(now.p, now.n));
 		}
-		set_state(a, KNOWN, json_slice(now.p, now.n));
+		json_set(&a->s.state, KNOWN, json_slice(now.p, now.n));
 	}
 	buf_free(&now);
 }
@@ -180,7 +170,7 @@ void
 callback_mark(struct agent *a, bool waiting)
 {
 	a->waiting = waiting;
-	set_state(a, WAITING, waiting ? json_text("true") : JTEXT_NONE);
+	json_set(&a->s.state, WAITING, waiting ? json_text("true") : JTEXT_NONE);
 }
 
 int

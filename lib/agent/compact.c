@@ -104,17 +104,14 @@ boundary_index(const struct agent *a, struct jtext cadence)
 static void
 set_cadence(struct agent *a, int64_t index, int64_t last)
 {
-	struct buf v = BUF_INIT, state = BUF_INIT;
+	struct buf v = BUF_INIT;
 
 	jput_open(&v, '{');
 	jput_ki64(&v, "session_boundary_index", index);
 	if (last >= 0)
 		jput_ki64(&v, "last_compaction_boundary_index", last);
 	jput_close(&v, '}');
-	json_with(&state, json_text(a->s.state), cadence_key,
-	    json_slice(v.p, v.n));
-	free(a->s.state);
-	a->s.state = buf_steal(&state);
+	json_set(&a->s.state, cadence_key, json_slice(v.p, v.n));
 	buf_free(&v);
 }
 

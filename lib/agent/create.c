@@ -229,12 +229,9 @@ label_map(struct jtext labels)
 
 	while (json_next(&it)) {
 		char *key = json_str(it.key, NULL);
-		struct buf b = BUF_INIT;
 
-		json_with(&b, json_text(map), key, it.value);
+		json_set(&map, key, it.value);
 		free(key);
-		free(map);
-		map = buf_steal(&b);
 	}
 	return map;
 }

@@ -132,9 +132,6 @@ int settings_load(struct agent *a, struct err *e);
 void settings_free(struct settings *s);
 /* Write what the request wants kept into a->s (in memory). */
 int settings_keep(struct agent *a, const struct run_spec *spec, struct err *e);
-/* *out = obj with member key replaced, added, or (value absent) removed. */
-void json_with(struct buf *out, struct jtext obj, const char *key,
-    struct jtext value);
 /* prompt behind the one that waits in the session's state, if any (staged.c). */
 void staged_join(const struct agent *a, struct jtext prompt, struct buf *b);
 /* That is in a->s.state no more (in memory); step_save_all writes it. */

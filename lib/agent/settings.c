@@ -12,30 +12,6 @@
 
 /* ---- raw JSON objects ---- */
 
-void
-json_with(struct buf *out, struct jtext obj, const char *key,
-    struct jtext value)
-{
-	struct jiter it;
-	bool put = !value.p;
-
-	jput_open(out, '{');
-	for (it = json_iter(obj); json_next(&it); ) {
-		bool same = json_str_is(it.key, key);
-		struct jtext v = same ? value : it.value;
-
-		if (same && put)
-			continue;
-		put |= same;
-		jput_raw(out, it.key.p, it.key.n);
-		buf_putc(out, ':');
-		buf_put(out, v.p, v.n);
-	}
-	if (!put)
-		jput_kraw(out, key, value.p, value.n);
-	jput_close(out, '}');
-}
-
 static void
 merge_member(struct buf *out, struct jtext key, struct jtext target,
     struct jtext patch)
@@ -249,22 +225,12 @@ settings_free(struct settings *s)
 /* ---- what a request changes for good ---- */
 
 static void
-keep(char **object, const char *key, struct jtext value)
-{
-	struct buf b = BUF_INIT;
-
-	json_with(&b, json_text(*object), key, value);
-	free(*object);
-	*object = buf_steal(&b);
-}
-
-static void
 keep_str(char **object, const char *key, const char *value)
 {
 	struct buf b = BUF_INIT;
 
 	jput_cstr(&b, value);
-	keep(object, key, json_slice(b.p, b.n));
+	json_set(object, key, json_slice(b.p, b.n));
 	buf_free(&b);
 }
 
@@ -278,14 +244,14 @@ keep_model(struct agent *a, const struct run_spec *spec, struct err *e)
 		keep_str(&a->s.meta, "model", spec->model);
 	if (!spec->model && !spec->provider)
 		return 0;
-	keep(&a->s.meta, "provider", JTEXT_NONE);
+	json_set(&a->s.meta, "provider", JTEXT_NONE);
 	if (spec->provider)
 		keep_str(&a->s.meta, "provider", spec->provider);
 	if (load_target(a, e) < 0)
 		return -1;
 	t = a->set.target;
 	keep_str(&a->s.meta, "provider", provider_stored(t.provider));
-	keep(&a->s.meta, "self_hosted_server_id", JTEXT_NONE);
+	json_set(&a->s.meta, "self_hosted_server_id", JTEXT_NONE);
 	if (t.server_id)
 		keep_str(&a->s.meta, "self_hosted_server_id", t.server_id);
 	return 0;
@@ -300,7 +266,7 @@ keep_parsed(char **object, const char *key, struct jtext in,
 	int rc = parse(in, &b, e);
 
 	if (rc == 0)
-		keep(object, key, json_slice(b.p, b.n));
+		json_set(object, key, json_slice(b.p, b.n));
 	buf_free(&b);
 	return rc;
 }
@@ -317,7 +283,7 @@ keep_count(char **object, const char *key, struct jtext v, int64_t min,
 		return err_set(e, E_INVALID_PARAMS,
 		    "/%s: want a whole number from %d to %u", key, (int)min,
 		    UINT32_MAX);
-	keep(object, key, v);
+	json_set(object, key, v);
 	return 0;
 }
 
@@ -328,7 +294,7 @@ keep_hooks(struct agent *a, struct jtext override, struct err *e)
 		return 0;
 	if (hooks_check(&a->config, override, e) < 0)
 		return -1;
-	keep(&a->s.build, "hooks_override", override);
+	json_set(&a->s.build, "hooks_override", override);
 	return 0;
 }
 
@@ -342,7 +308,7 @@ settings_keep(struct agent *a, const struct run_spec *spec, struct err *e)
 		if (!json_is(spec->provider_params, '{'))
 			return err_set(e, E_INVALID_PARAMS,
 			    "provider_params: want an object");
-		keep(&a->s.meta, "provider_params", spec->provider_params);
+		json_set(&a->s.meta, "provider_params", spec->provider_params);
 	}
 	if (spec->system_prompt)
 		keep_str(&a->s.build, "system_prompt", spec->system_prompt);

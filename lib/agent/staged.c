@@ -54,11 +54,6 @@ staged_join(const struct agent *a, struct jtext prompt, struct buf *b)
 void
 staged_taken(struct agent *a)
 {
-	struct buf b = BUF_INIT;
-
-	if (!staged(a).p)
-		return;
-	json_with(&b, json_text(a->s.state), SESSION_STAGED, JTEXT_NONE);
-	free(a->s.state);
-	a->s.state = buf_steal(&b);
+	if (staged(a).p)
+		json_set(&a->s.state, SESSION_STAGED, JTEXT_NONE);
 }

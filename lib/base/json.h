@@ -9,6 +9,8 @@
 
 #include "base/err.h"
 
+struct buf;
+
 /*
  * JSON that stays text (design rule 6).  json_check is the strict gate (RFC 8259,
  * UTF-8, any depth, constant stack); what it accepted is then looked into as
@@ -81,6 +83,12 @@ bool json_get_bool(struct jtext obj, const char *key, bool otherwise);
 
 /* To a jv tree; invalid (jv_invalid) if the text does not check or nests deeper than 250.  Caller frees. */
 jv json_jv(struct jtext v);
+
+/* obj with member key replaced, added, or (value absent) removed; into an empty buf. */
+void json_with(struct buf *out, struct jtext obj, const char *key,
+    struct jtext value);
+/* The same for an object that is kept as a string of its own. */
+void json_set(char **object, const char *key, struct jtext value);
 
 /* How many bytes of p are whole, valid UTF-8 characters (== n if all are). */
 size_t utf8_prefix(const char *p, size_t n);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/jput.h"
 #include "base/json.h"
 #include "base/json_text.h"
 
@@ -247,4 +248,40 @@ json_jv(struct jtext v)
 	    too_deep(v))
 		return jv_invalid();
 	return jv_parse_sized(v.p, (int)v.n);
+}
+
+/* ---- objects with one member changed ---- */
+
+void
+json_with(struct buf *out, struct jtext obj, const char *key,
+    struct jtext value)
+{
+	struct jiter it;
+	bool put = !value.p;
+
+	jput_open(out, '{');
+	for (it = json_iter(obj); json_next(&it); ) {
+		bool same = json_str_is(it.key, key);
+		struct jtext v = same ? value : it.value;
+
+		if (same && put)
+			continue;
+		put |= same;
+		jput_raw(out, it.key.p, it.key.n);
+		buf_putc(out, ':');
+		buf_put(out, v.p, v.n);
+	}
+	if (!put)
+		jput_kraw(out, key, value.p, value.n);
+	jput_close(out, '}');
+}
+
+void
+json_set(char **object, const char *key, struct jtext value)
+{
+	struct buf b = BUF_INIT;
+
+	json_with(&b, json_text(*object), key, value);
+	free(*object);
+	*object = buf_steal(&b);
 }

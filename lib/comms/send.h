@@ -71,6 +71,20 @@ bool comms_has_peers(struct db *db, const char *session);
 int comms_enable(struct db *db, const char *session, const char *name,
     struct jtext meta, bool resident, const char *listen,
     const char *advertise, struct err *e);
+/*
+ * How a session takes part in comms.  What is NULL or absent stays as it is; the name
+ * of one that has none yet becomes "cli/<session>" (cli sheet section 6).
+ */
+struct join_spec {
+	const char *name;
+	struct jtext meta;		/* {"description"?,"labels"?} */
+	const char *listen, *advertise;	/* "tcp://host:port" */
+	int resident;			/* keep_alive: -1 as it is, 0, 1 */
+};
+/* Durable when it returns; rkat-peerd knows.  resident 0 alone never makes a participant. */
+int comms_join(struct db *db, const char *session, const struct join_spec *j,
+    struct err *e);
+
 /* rkat-peerd's bell: there is something in the outbox or for a resident. */
 bool comms_ring(struct db *db);
 

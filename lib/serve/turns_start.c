@@ -16,39 +16,16 @@
 
 /* ---- JSON columns of a session ---- */
 
-/* obj with key set to v. */
-static char *
-with_member(const char *obj, const char *key, struct jtext v)
-{
-	struct jiter it = json_iter(json_text(obj));
-	struct buf b = BUF_INIT;
-
-	jput_open(&b, '{');
-	while (json_next(&it)) {
-		if (json_str_is(it.key, key))
-			continue;
-		jput_raw(&b, it.key.p, it.key.n);
-		buf_putc(&b, ':');
-		buf_put(&b, it.value.p, it.value.n);
-	}
-	jput_kraw(&b, key, v.p, v.n);
-	jput_close(&b, '}');
-	return buf_steal(&b);
-}
-
 /* Keep the prompt for the first turn. */
 static int
 stage(struct db *db, const char *id, const char *prompt, struct err *e)
 {
 	struct session row;
-	char *state;
 	int rc;
 
 	if (session_load(db, id, &row, e) < 0)
 		return -1;
-	state = with_member(row.state, SESSION_STAGED, json_text(prompt));
-	free(row.state);
-	row.state = state;
+	json_set(&row.state, SESSION_STAGED, json_text(prompt));
 	rc = session_save(db, &row, e);
 	session_free(&row);
 	return rc;
@@ -372,10 +349,9 @@ take_comms(struct turns *t, const struct session *row, struct jtext params,
 	if (!there && !name && keeps_alive(params))
 		rc = nameless(rest, e);
 	else if (name || (there && (stays.p || meta.p)))
-		rc = comms_enable(t->db, row->id, name ? name : p.name,
-		    meta.p ? meta : json_text(p.meta),
-		    stays.p ? keeps_alive(params) : p.resident, p.listen,
-		    p.advertise, e);
+		rc = comms_join(t->db, row->id, &(struct join_spec){
+		    .name = name, .meta = meta, .resident = stays.p ?
+		    keeps_alive(params) : -1 }, e);
 done:
 	if (rc >= 0 && (there || name))
 		turns_use(t, row->id, hooks->client);
