@@ -247,6 +247,35 @@ examples_of() {
 	same "$(tail -1 out)" "$(rkat-session list --json | jq -r '.[].session_id' | grep -F "$(tail -1 out)")"
 }
 
+@test "the examples of rkat-comms(1) run as they stand" {
+	sim script "$TOP/examples/sim/review-pipeline.jsonl"
+	rkat-session create --comms-name ops >/dev/null
+	rkat-session create --comms-name reviewer --keep-alive >/dev/null
+	rkat-session -r far create --comms-name far-agent >/dev/null
+	rkat-comms -r far trust add us "$(rkat-comms identity --json | jq -r .public_key)" uds:///none
+	jq -nc --arg key "$(rkat-comms -r far identity -s far-agent --json | jq -r .public_key)" --arg address "uds://$T/far" \
+	    '{kind: "external", address: $address, identity: {kind: "ed25519_public_key", public_key: $key}}' >binding.json
+	rkat-peerd -r far --listen-unix "$T/far" >far.log 2>&1 3>&- &
+	far=$!
+	rkat-peerd >peerd.log 2>&1 3>&- &
+	here=$!
+	printf '{"request_id":"r%d","status":200}\n' 1 2 3 >access.jsonl
+	printf '#!/bin/sh\nshift\nexec "$@"\n' >"$T/ssh"
+	printf '#!/bin/sh\necho "$1"\n' >"$T/git"
+	chmod +x "$T/ssh" "$T/git"
+	wait_for test -S "$T/far"
+	wait_for test -S "$(realm_dir)/run/peerd.sock"
+	examples_of rkat-comms.1 >s
+	rc=0
+	PATH=$T:$PATH timeout 60 bash -e -o pipefail s >out 2>err || rc=$?
+	kill "$far" "$here"
+	wait "$far" "$here" || :
+	same "$rc $(cat err)" "0 "
+	same "$(grep -c '"status":"accepted"' out)" 4
+	has "$(cat out)" '"verdict": "looks right"'
+	same "$(rkat-comms -r far inbox -s far-agent --json | jq -r .kind.body)" "Are you there?"
+}
+
 @test "the examples of rkat-config(1) run as they stand" {
 	examples_of rkat-config.1 >s
 	EDITOR=true timeout 60 bash -e -o pipefail s >out
