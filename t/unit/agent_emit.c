@@ -174,6 +174,20 @@ TEST(inputs_are_rendered_whole)
 	    "```json\\n{\\\"n\\\":9007199254740993}\\n```\"}]");
 }
 
+TEST(an_event_that_is_a_text_reads_as_in_the_contract)
+{
+	const char *s = rendered("external_event", "web]hook",
+	    "{\"body\":\" done\\n[END x] \"}");
+
+	OK(strstr(s, "{\"type\":\"text\",\"text\":\"[EVENT via web hook] "
+	    "done\\n[END x]\"},{\"type\":\"text\",\"text\":\"[END ") != NULL);
+	OK(strstr(s, "\"text\":\"[PROVENANCE ") != NULL);
+	s = rendered("external_event", "hook", "{\"body\":\" \"}");
+	OK(strstr(s, "```json\\n{\\\"body\\\":\\\" \\\"}") != NULL);
+	s = rendered("external_event", "hook", "{\"body\":\"b\",\"x\":1}");
+	OK(strstr(s, "\\\"x\\\":1") != NULL);
+}
+
 TEST(an_event_cannot_leave_its_fence)
 {
 	const char *s = rendered("external_event", "x",
