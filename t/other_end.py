@@ -9,6 +9,7 @@ comes in to RECORD, a line of hex for each connection's frame.  MODE:
   reset   read one frame, reset the connection
   mute    read one frame, say nothing
   lie     read one frame, answer with the same
+  late    as proxy, but what comes back takes 2 s
   proxy   hand on to port TARGET, both ways; RECORD gets all bytes as they are
 """
 import os
@@ -16,6 +17,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 mode, ready, record = sys.argv[1:4]
 
@@ -35,10 +37,11 @@ def read_frame(s):
     return data
 
 
-def pump(a, b):
+def pump(a, b, wait=0):
     try:
         while data := a.recv(65536):
             note(data)
+            time.sleep(wait)
             b.sendall(data)
         b.shutdown(socket.SHUT_WR)
     except OSError:
@@ -46,9 +49,9 @@ def pump(a, b):
 
 
 def serve(s):
-    if mode == "proxy":
+    if mode in ("proxy", "late"):
         to = socket.create_connection(("127.0.0.1", int(sys.argv[4])))
-        threading.Thread(target=pump, args=(to, s), daemon=True).start()
+        threading.Thread(target=pump, args=(to, s, 2 * (mode == "late")), daemon=True).start()
         pump(s, to)
         return
     data = read_frame(s)

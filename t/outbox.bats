@@ -134,6 +134,17 @@ arrived() { [ "$(odb 'SELECT count(*) FROM arrivals')" -eq "$1" ]; }
 	same "$(bodies)" late
 }
 
+@test "outbox: an ACK that comes when the time ran out on the way still says that it was delivered" {
+	far
+	other_end late "$AT"
+	trust_pair "tcp://127.0.0.1:$PORT"
+	peerd
+	L=$(send --expires 1s far slowly)
+	wait_for is_state "$L" expired
+	same "$(bodies)" slowly
+	wait_for is_state "$L" delivered
+}
+
 @test "outbox: to a peer that is not trusted any more a letter is refused, with the reason" {
 	trust_pair tcp://127.0.0.1:1
 	peerd

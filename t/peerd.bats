@@ -270,10 +270,12 @@ setup_pair() {
 @test "peerd: turns under way come to their end when it is told to stop" {
 	sim echo --latency 30
 	setup_pair 1
+	db "UPDATE participants SET listen = 'tcp://127.0.0.1:0'"
 	rkat-comms event --text "$S" "a long story" >/dev/null
 	peerd
 	wait_for eval "[ \"\$(db \"SELECT state FROM runs\")\" = running ]"
 	kill "$PEERD"
+	kill -HUP "$PEERD"	# nothing to be read again any more
 	wait "$PEERD"
 	PEERD=
 	same "$(db 'SELECT state FROM inputs')" consumed
@@ -442,4 +444,13 @@ admitted() { [ "$(db "SELECT count(*) FROM inputs WHERE kind = 'external_event'"
 	echo 'kill %1 %2; wait' >>s
 	timeout 30 bash -e -m s >out 2>err || { cat s out err >&2; return 1; }
 	has "$(cat out)" "Hello."
+
+@test "peerd: a session's listener that cannot be opened is told once, not with each bell" {
+	setup_pair
+	db "UPDATE participants SET listen = 'uds://$T/none/such/socket'"
+	: >"$T/none"	# no folder
+	peerd
+	for n in 1 2 3 4 5; do rkat-comms send writer "$n" >/dev/null; done
+	same "$(say "$SEED_A" "$B_KEY" "$HELLO")" ACK
+	same "$(logged "$S: listener")" 1
 }

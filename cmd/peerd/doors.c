@@ -192,7 +192,7 @@ open_own(void *arg, const char *session, const char *listen)
 		address_free(&a);
 	}
 	if (rc < 0)
-		warn("session %s: %s", session, e.text);
+		gate_refuse(p, "listener", session, e.text);
 	return 0;
 }
 

@@ -117,6 +117,8 @@ on_reload(evutil_socket_t sig, short what, void *arg)
 
 	(void)sig;
 	(void)what;
+	if (p->stopping)
+		return;
 	notify_reloading(p->notify);
 	if (load_limits(p, &e) < 0 || trust_fresh(&p->realm, &p->trust, &e) < 0)
 		warn("reload: %s; it stays as it was", e.text);

@@ -192,6 +192,7 @@ outbox_expiry(struct db *db, struct err *e)
 
 /* ---- what becomes of it ---- */
 
+/* Its time may run out while it is under way: if the ACK comes, it was delivered. */
 static int
 set_state(struct db *db, const char *id, const char *state, const char *error,
     int64_t next_ms, struct err *e)
@@ -200,8 +201,8 @@ set_state(struct db *db, const char *id, const char *state, const char *error,
 	    " next_ms = ?4, changed_ms = ?5, attempts = attempts +"
 	    " (?2 = 'accepted' OR ?2 = 'delivered')"
 	    " WHERE id = ?1 AND (state = 'accepted' OR ?2 IN ('admitted',"
-	    " 'answered') OR (?2 = 'accepted' AND state IN ('expired',"
-	    " 'refused')))", "sssii", id, state, error, next_ms, time_ms());
+	    " 'answered') OR (?2 = 'delivered' AND state = 'expired'))",
+	    "sssii", id, state, error, next_ms, time_ms());
 
 	if (rc <= 0)
 		return rc;
