@@ -167,6 +167,12 @@ $A"
 	run rkat-comms send -s agent-a agent-b hello
 	same "$status" 2
 	has "$output" "several sessions are called 'agent-b'"
+	rkat-comms trust add agent-a "$KEY" tcp://127.0.0.1:9
+	run rkat-comms send agent-a hello
+	same "$status" 2
+	has "$output" "a peer outside and a session are called 'agent-a': name one by its key"
+	rkat-comms send "$KEY" hello >/dev/null 2>&1
+	rkat-comms trust remove agent-a
 	run rkat-comms event agent-b 1
 	same "$status" 2
 	run rkat-comms send -s none agent-a hello

@@ -11,13 +11,13 @@
  * outside can close the fence (field sheet U9).
  */
 
-/* On one line, and unable to end the brackets that it stands in. */
+/* On one line, and unable to end the brackets or quotes that it stands in. */
 static void
 put_word(struct buf *text, const char *s)
 {
 	for (; s && *s; s++)
 		buf_putc(text, (unsigned char)*s < 0x20 || *s == 0x7f ||
-		    *s == ']' || *s == '[' ? ' ' : *s);
+		    *s == ']' || *s == '[' || *s == '"' ? ' ' : *s);
 }
 
 static void

@@ -134,6 +134,23 @@ find_realm(struct db *db, const char *who, struct party *p, struct err *e)
 	return 0;
 }
 
+/* A name of somebody outside that a session has, too, is nobody's: no guesses. */
+static int
+check_unique(struct db *db, const struct party *self, const struct party *p,
+    const char *who, struct err *e)
+{
+	struct participant row;
+	bool more, other;
+
+	if (strcmp(p->name, who) ||
+	    participant_by_name(db, who, &row, &more, NULL) <= 0)
+		return 0;
+	other = strcmp(row.key, self->key) && strcmp(row.key, p->key);
+	participant_free(&row);
+	return other || more ? err_set(e, E_INVALID_PARAMS, "a peer outside "
+	    "and a session are called '%.80s': name one by its key", who) : 0;
+}
+
 int
 party_find(struct db *db, const struct party *self, const char *who,
     struct party *p, struct err *e)
@@ -153,7 +170,7 @@ party_find(struct db *db, const struct party *self, const char *who,
 	    (!p->name && find_realm(db, who, p, &why) < 0)))
 		goto done;
 	if (p->name && strcmp(p->key, self->key))
-		rc = 0;
+		rc = p->address ? check_unique(db, self, p, who, &why) : 0;
 	else
 		err_set(&why, E_NOT_FOUND,
 		    "peer '%.80s' is not found or not trusted", who);
