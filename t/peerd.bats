@@ -444,6 +444,7 @@ admitted() { [ "$(db "SELECT count(*) FROM inputs WHERE kind = 'external_event'"
 	echo 'kill %1 %2; wait' >>s
 	timeout 30 bash -e -m s >out 2>err || { cat s out err >&2; return 1; }
 	has "$(cat out)" "Hello."
+}
 
 @test "peerd: a session's listener that cannot be opened is told once, not with each bell" {
 	setup_pair
