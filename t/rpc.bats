@@ -600,3 +600,24 @@ streamed() { jq -c --arg s "$1" 'select(.method == "session/stream_event" and .p
 	has "$(cat "$T/said")" '"sessions":[]'
 	same "$(wc -c <"$T/err")" "$BEFORE"
 }
+
+@test "rpc: a client that asks much and listens to nothing is not heard until it listens; then all is answered, in order" {
+	rkat-serve --tcp 127.0.0.1:0 2>"$T/err" >"$T/out" 3>&- &
+	R=$!
+	wait_for grep -q 'tcp://' "$T/err"
+	timeout 60 python3 - "$(grep -o '[0-9]*$' "$T/err")" "$R" ${RKAT_SAN:+1} >"$T/said" <<-'EOF'
+	import json, socket, sys, time
+	at, pid = ("127.0.0.1", int(sys.argv[1])), sys.argv[2]
+	s = socket.create_connection(at)
+	n = 1500
+	s.sendall(b"".join(b'{"jsonrpc":"2.0","id":%d,"method":"models/catalog"}\n' % k for k in range(n)))
+	s.shutdown(socket.SHUT_WR)
+	other = socket.create_connection(at, timeout=20)
+	other.sendall(b'{"jsonrpc":"2.0","id":1,"method":"session/list"}\n')
+	other.recv(1000)
+	kb = [int(l.split()[1]) for l in open("/proc/%s/status" % pid) if l.startswith("VmRSS")][0]
+	print("small" if kb < 16000 or sys.argv[3:] else kb)	# no sanitizer is
+	print([json.loads(l)["id"] for l in s.makefile()] == list(range(n)))
+	EOF
+	same "$(tr '\n' ' ' <"$T/said")" "small True "
+}

@@ -23,6 +23,7 @@ struct wire {
 	size_t line_max, high;
 	bool skip;			/* inside a line that is too long */
 	bool stopped, paused, broken;
+	bool held;			/* lines of in wait for the end of a pause */
 	int depth;			/* callbacks under way */
 	bool freed;			/* by one of them */
 };
@@ -94,14 +95,15 @@ take_lines(struct wire *w)
 	size_t off = 0;
 	char *nl;
 
-	while (!w->freed && (nl = memchr(w->in.p + w->scanned, '\n',
-	    w->in.n - w->scanned))) {
+	while (!w->freed && !w->paused && (nl = memchr(w->in.p + w->scanned,
+	    '\n', w->in.n - w->scanned))) {
 		one_line(w, w->in.p + off, (size_t)(nl - w->in.p) - off);
 		off = w->scanned = (size_t)(nl - w->in.p) + 1;
 	}
 	buf_drop(&w->in, off);
-	w->scanned = w->in.n;
-	if (w->in.n <= w->line_max || w->freed)
+	w->held = w->paused && w->in.n;
+	w->scanned = w->held ? 0 : w->in.n;
+	if (w->in.n <= w->line_max || w->freed || w->held)
 		return;
 	if (!w->skip)
 		w->hooks.too_long(w->hooks.arg);
@@ -131,12 +133,21 @@ static void
 readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct wire *w = arg;
-	ssize_t n = read(fd, buf_room(&w->in, READ_SIZE), READ_SIZE);
+	ssize_t n;
 
 	(void)what;
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return;
 	enter(w);
+	if (w->held)
+		take_lines(w);
+	if (w->freed || w->held || w->stopped) {
+		leave(w);
+		return;
+	}
+	n = read(fd, buf_room(&w->in, READ_SIZE), READ_SIZE);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+		leave(w);
+		return;
+	}
 	if (n > 0) {
 		w->in.n += (size_t)n;
 		buf_end(&w->in);
@@ -171,10 +182,13 @@ balance(struct wire *w)
 	if (pause == w->paused || w->stopped)
 		return;
 	w->paused = pause;
-	if (pause)
+	if (pause) {
 		event_del(w->reader);
-	else
-		event_add(w->reader, NULL);
+		return;
+	}
+	event_add(w->reader, NULL);
+	if (w->held)
+		event_active(w->reader, EV_READ, 0);
 }
 
 static void
