@@ -214,6 +214,26 @@ setup_pair() {
 	    "$(printf 'hello%d ' {0..59} | sed 's/ $//')"
 }
 
+@test "peerd: envelopes that wait together share a commit" {
+	setup_pair
+	peerd
+	same "$(say "$SEED_A" "$B_KEY" "$HELLO")" ACK
+	kill -STOP "$PEERD"
+	peer flood "$AT" "$SEED_A" "$B_KEY" "$HELLO" 40 >"$T/acks" 3>&- &
+	flood=$!
+	wait_for eval '[ "$(grep -c "$T/peerd" /proc/net/unix)" -gt 40 ]'
+	strace -qq -e trace=fsync,fdatasync -o "$T/syncs" -p "$PEERD" 3>&- &
+	tracer=$!
+	wait_for eval '! grep -q "TracerPid:.0$" "/proc/$PEERD/status"'
+	kill -CONT "$PEERD"
+	wait "$flood"
+	kill "$tracer"
+	wait "$tracer" || :
+	same "$(cat "$T/acks")" "40 ACKs"
+	[ "$(wc -l <"$T/syncs")" -ge 1 ]
+	[ "$(wc -l <"$T/syncs")" -le 4 ] || { cat "$T/syncs" >&2; return 1; }
+}
+
 @test "peerd: a resident gets a turn as soon as something comes for it" {
 	sim echo
 	setup_pair 1

@@ -45,7 +45,7 @@ struct ear {
 struct plain {
 	char session[UUID_LEN + 1];	/* that is spoken to; "": not asked yet */
 	struct ear *ears;
-	TAILQ_HEAD(, talker) talkers;
+	TAILQ_HEAD(talkers, talker) talkers;
 	size_t n;
 };
 
