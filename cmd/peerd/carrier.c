@@ -121,7 +121,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		finish(c, CARRIED_FAILED, "it does not read");
 		break;
 	default:
-		finish(c, CARRIED_NO_ACK, "30 s passed");
+		finish(c, CARRIED_NO_ACK, "no answer in 30 s");
 		break;
 	}
 }
@@ -502,11 +502,25 @@ carrier_send(struct carrier *c, const struct envelope *v, const void *frame,
 	arm(c, 0);
 }
 
+/* Nothing was cut off here, says the last record. */
+static void
+say_end(struct carrier *c)
+{
+	struct buf b = BUF_INIT;
+
+	if (secure_end(c->secure, &b, NULL) == 0 && send(bufferevent_getfd(
+	    c->bev), b.p, b.n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		debug("rkats: the end was not said: %m");
+	buf_free(&b);
+}
+
 void
 carrier_free(struct carrier *c)
 {
 	if (!c)
 		return;
+	if (c->phase == IDLE && c->secure)
+		say_end(c);
 	if (c->lookup)
 		evdns_getaddrinfo_cancel(c->lookup);
 	if (c->dns)

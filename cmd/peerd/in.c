@@ -256,6 +256,10 @@ on_sealed(struct conn *c)
 		}
 		if (!decrypt(c, chunk, (size_t)n))
 			return;
+		if (secure_ended(c->secure) && c->b.n < c->want) {
+			broke_off(c);
+			return;
+		}
 	}
 	if (c->want == HEAD && c->b.n >= HEAD && !announced(c))
 		return;

@@ -81,7 +81,7 @@ on_commit(evutil_socket_t fd, short what, void *arg)
 
 /* ---- whose turn it is ---- */
 
-/* Of those that may: who had to wait for longest.  *when: the earliest of the others. */
+/* Of a receiver's, the lane that had to wait for longest.  *when: the earliest that may not yet. */
 static struct lane *
 choose(struct route *r, int64_t now, int64_t *when)
 {
@@ -103,6 +103,23 @@ choose(struct route *r, int64_t now, int64_t *when)
 	return best;
 }
 
+/* The same, of all receivers that are not busy. */
+static struct lane *
+choose_any(struct out *o, int64_t now, int64_t *when, struct route **of)
+{
+	struct lane *l, *best = NULL;
+	struct route *r;
+
+	*when = -1;
+	for (r = TAILQ_FIRST(&o->routes); r; r = TAILQ_NEXT(r, link))
+		if (!r->busy && (l = choose(r, now, when)) &&
+		    (!best || l->round < best->round)) {
+			best = l;
+			*of = r;
+		}
+	return best;
+}
+
 static void
 expire(struct out *o)
 {
@@ -118,38 +135,47 @@ expire(struct out *o)
 	o->expiry = outbox_expiry(o->p->db, NULL);
 }
 
-void
-out_pump(struct out *o)
+/* Until the database can be asked again, somebody may be tried, or a letter expires. */
+static void
+sleep_until(struct out *o, int64_t now, int64_t when)
 {
-	int64_t now = time_mono_ms(), when = -1, due;
-	struct route *r, *next;
-	struct lane *l;
+	int64_t due = when < 0 ? INT64_MAX : when - now;
 
-	if (o->stopping)
-		return;
-	if (o->hold > now) {
-		out_in_ms(o->timer, o->hold - now);
-		return;
-	}
-	/* What was said of a letter must be written before it is read again. */
-	if (o->n_outcomes) {
-		out_in_ms(o->commit, 0);
-		return;
-	}
-	expire(o);
-	for (r = TAILQ_FIRST(&o->routes); r; r = next) {
-		next = TAILQ_NEXT(r, link);
-		while (!r->busy && o->n_busy < ROUTES && (l = choose(r, now,
-		    &when)))
-			route_begin(r, l);
-	}
-	due = when < 0 ? -1 : when - now;
-	if (o->expiry >= 0 && (due < 0 || o->expiry - time_ms() < due))
+	if (o->expiry >= 0 && o->expiry - time_ms() < due)
 		due = o->expiry - time_ms();
-	if (due >= 0)
+	if (o->hold > now)
+		due = o->hold - now;
+	if (due < INT64_MAX)
 		out_in_ms(o->timer, due + 1);
 	else
 		event_del(o->timer);
+}
+
+/* What was said of a letter must be written before it is read again. */
+static bool
+may_begin(const struct out *o, int64_t now)
+{
+	return !o->stopping && !o->n_outcomes && o->hold <= now;
+}
+
+void
+out_pump(struct out *o)
+{
+	int64_t now = time_mono_ms(), when = -1;
+	struct route *r;
+	struct lane *l;
+
+	if (may_begin(o, now))
+		expire(o);
+	while (may_begin(o, now) && o->n_busy < ROUTES && (l = choose_any(o,
+	    now, &when, &r)))
+		route_begin(r, l);
+	if (o->stopping)
+		return;
+	if (o->n_outcomes)
+		out_in_ms(o->commit, 0);	/* and then again */
+	else
+		sleep_until(o, now, when);
 }
 
 static void
