@@ -396,6 +396,13 @@ agent-b Inproc"
 	same "$status" 2
 }
 
+@test "inbox and outbox: a terminal obeys nothing that others wrote" {
+	two_agents
+	rkat-comms send -s agent-a agent-b $'a\e[31mred\xc2\x85\xe2\x80\xa8\xe2\x80\xaeback\xe2\x81\xa6.é' >/dev/null
+	same "$(rkat-comms inbox -s agent-b | sed 's/.*message: //')" "a [31mred   back .é"
+	same "$(rkat-comms outbox | sed 's/.*message: //')" "a [31mred   back .é"
+}
+
 @test "trace: from the sender's hand to the run, in time's order" {
 	sim echo
 	two_agents

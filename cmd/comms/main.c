@@ -94,19 +94,35 @@ comms_warn_peerd(struct cmd *c)
 		    "when one does");
 }
 
+/*
+ * How many bytes here are a character that a terminal obeys and does not show: C0, DEL,
+ * C1, ends of lines, and what turns the direction of a line around (U+202A-E, U+2066-9).
+ */
+static size_t
+control(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+
+	if (*p < 0x20 || *p == 0x7f)
+		return 1;
+	if (*p == 0xc2 && p[1] < 0xa0)
+		return 2;
+	if (*p == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) ||
+	    (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)))
+		return 3;
+	return 0;
+}
+
 void
 comms_put(struct buf *b, const char *s, size_t max)
 {
-	size_t n = s ? strlen(s) : 0, cut = n;
+	size_t n = s ? strlen(s) : 0, cut = n, skip;
 
 	if (n > max)
 		cut = max > 3 ? utf8_prefix(s, max - 3) : 0;
-	for (size_t i = 0; i < cut; i++) {
-		unsigned char ch = (unsigned char)s[i];
-		bool c1 = ch == 0xc2 && (unsigned char)s[i + 1] < 0xa0;
-
-		buf_putc(b, ch < 0x20 || ch == 0x7f || c1 ? ' ' : s[i]);
-		i += c1;
+	for (size_t i = 0; i < cut; i += skip ? skip : 1) {
+		skip = control(s + i);
+		buf_putc(b, skip ? ' ' : s[i]);
 	}
 	if (cut < n)
 		buf_puts(b, "...");
