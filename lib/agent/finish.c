@@ -152,17 +152,7 @@ fill_result(struct agent *a, const struct err *failed)
 	r->tool_calls = a->run.tool_calls;
 }
 
-/* By what an interaction is known: an envelope by its id, an event by its input's. */
-static char *
-interaction_id(const struct input *in)
-{
-	char *id = !strcmp(in->kind, "peer") ?
-	    json_get_str(json_text(in->body), "envelope_id") : NULL;
-
-	return id ? id : xstrdup(in->id);
-}
-
-/* Those who wait for what they sent hear what became of it (comms sheet section 15). */
+/* Peers who wait for what they sent hear what became of it (comms sheet section 15). */
 static void
 say_interactions(struct agent *a, const struct err *failed)
 {
@@ -173,12 +163,11 @@ say_interactions(struct agent *a, const struct err *failed)
 	    inputs_applied(a->env.db, a->s.id, &in, &n, NULL) < 0)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		char *id;
+		char *id = strcmp(in[i].kind, "peer") ? NULL :
+		    json_get_str(json_text(in[i].body), "envelope_id");
 
-		if (strcmp(in[i].kind, "peer") &&
-		    strcmp(in[i].kind, "external_event"))
+		if (!id)
 			continue;
-		id = interaction_id(&in[i]);
 		emit_interaction(agent_event(a), id, &a->out->text,
 		    failed->code == E_NONE ? NULL : failed->text);
 		agent_say(a);
