@@ -30,6 +30,7 @@ comms_command(struct db *db, const char *session, struct jtext params,
 		fault = out->n ? COMMS_INVALID : COMMS_PARAMS;
 	} else {
 		buf_trunc(out, 0);	/* no issues: [] */
+		c.blocks = JTEXT_NONE;	/* no surface of the contract has them */
 		if (comms_send(db, session, &c, &receipt, out, e) < 0)
 			fault = COMMS_FAILED;
 		else

@@ -122,9 +122,9 @@ check_comms(struct jtext params, bool rest, struct err *e)
 		    "Invalid params: /comms_name: want a string");
 	else if (keeps_alive(params) && !given)
 		rc = nameless(rest, e);
-	else if (given && !peer_name_valid(given))
-		rc = err_set(e, E_INVALID_PARAMS,
-		    "comms_name: control characters are not allowed");
+	else if (name.p && (!given || !peer_name_valid(given)))
+		rc = err_set(e, E_INVALID_PARAMS, "comms_name: want a name "
+		    "that is not blank and has no control characters");
 	free(given);
 	return rc;
 }

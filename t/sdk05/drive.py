@@ -361,7 +361,8 @@ class Drive(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(told["in_reply_to"], asked["request_id"])
         await self.eventually(lambda: heard(a, f"[COMMS RESPONSE from b (to request: {asked['request_id']})]"))
         error = await self.fails(a.send(kind="peer_message", to="c", handling_mode="queue"))
-        self.assertEqual((error.code, error.message), ("peer_not_found_or_not_trusted", "peer 'c' is not found or not trusted"))
+        self.assertEqual((error.code, error.message),
+                         ("peer_not_found_or_not_trusted", "peer 'c' is not found or not trusted"))
         error = await self.fails(self.client.create_session("hello", keep_alive=True))
         self.assertEqual(error.message, "keep_alive requires a session created with comms_name")
 
