@@ -90,7 +90,7 @@ catalog_close(struct catalog *c)
 struct catalog_entry
 catalog_find(const struct catalog *c, const char *id)
 {
-	struct catalog_entry m;
+	struct catalog_entry m = { .in = { JTEXT_NONE } };
 
 	for (size_t i = 0; i < COUNT(m.in); i++)
 		m.in[i] = json_get(c->layers[i], id);

@@ -109,7 +109,7 @@ METHOD(rpc_runtime_accept)
 {
 	struct jtext input = param_get(r->params, "input");
 	struct session row = { .id = "" };
-	struct outcome o;
+	struct outcome o = { .wake = false };
 	int rc;
 
 	if (param_runtime(r, &row, e) < 0)
