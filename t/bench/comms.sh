@@ -7,11 +7,11 @@ row "envelopes opened and verified, 500 bytes" "$2/s" "$1/s" "$(ratio "$2" "$1")
 row "envelopes sealed" "$4/s" "$3/s" "$(ratio "$4" "$3") of bare crypto_sign_detached"
 row "  opened, trusted and admitted, 64 a commit" "$5/s" "$1/s" "$(ratio "$5" "$1") of bare verify"
 
-# peerd ARGS...: its pid is $srv, its port $port.
+# peerd: its pid is $srv, its port $port.
 printf 'peer_rate = 1000000\npeer_burst = 1000000\n' >"$T/limits"
 peerd() {
 	: >"$T/peerd.err"
-	rkat-peerd --listen-tcp 127.0.0.1:0 --limits "$T/limits" "$@" 2>"$T/peerd.err" &
+	rkat-peerd --listen-tcp 127.0.0.1:0 --limits "$T/limits" 2>"$T/peerd.err" &
 	srv=$!
 	while ! grep -q listening "$T/peerd.err"; do sleep 0.05; done
 	port=$(sed -n 's/.*tcp:.*:\([0-9]*\)$/\1/p' "$T/peerd.err" | head -n 1)
