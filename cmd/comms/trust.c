@@ -87,27 +87,13 @@ open_binding(struct cmd *c, struct adding *a)
 
 /* ---- add ---- */
 
-static char *
-meta_of(const struct adding *a)
-{
-	struct buf b = BUF_INIT;
-
-	jput_open(&b, '{');
-	if (a->description)
-		jput_kcstr(&b, "description", a->description);
-	if (a->labels.n)
-		jput_kraw(&b, "labels", a->labels.p, a->labels.n);
-	jput_close(&b, '}');
-	return buf_steal(&b);
-}
-
 static int
 put_peer(struct cmd *c, struct adding *a)
 {
 	struct peer p = { .name = a->name, .address = a->address };
 	int rc = -1;
 
-	p.meta = meta_of(a);
+	p.meta = peer_meta_make(a->description, &a->labels);
 	if (key_parse(a->key, p.key, &c->e) == 0 && cmd_open(c) == 0)
 		rc = trust_add(&c->realm, &p, &c->e);
 	if (rc == 0)

@@ -116,20 +116,6 @@ parse(struct cmd *c, struct spec_options *o, struct agent_options *a, int argc,
 	return check_own(c, a);
 }
 
-static char *
-meta_of(const struct agent_options *a)
-{
-	struct buf b = BUF_INIT;
-
-	jput_open(&b, '{');
-	if (a->description)
-		jput_kcstr(&b, "description", a->description);
-	if (a->labels.n)
-		jput_kraw(&b, "labels", a->labels.p, a->labels.n);
-	jput_close(&b, '}');
-	return buf_steal(&b);
-}
-
 static int
 make(struct cmd *c, const struct spec_options *o,
     const struct agent_options *a, struct session *s)
@@ -143,7 +129,7 @@ make(struct cmd *c, const struct spec_options *o,
 		return -1;
 	spec_fill(o, &config, &spec);
 	if (a->name) {
-		meta = meta_of(a);
+		meta = peer_meta_make(a->description, &a->labels);
 		spec.comms_name = a->name;
 		spec.keep_alive = a->keep_alive;
 		spec.peer_meta = json_text(meta);

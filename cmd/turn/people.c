@@ -7,6 +7,7 @@
 #include "agent/agent.h"
 #include "base/jput.h"
 #include "comms/send.h"
+#include "comms/trust.h"
 #include "model/catalog.h"
 #include "store/eventfile.h"
 #include "store/sessions.h"
@@ -156,14 +157,13 @@ check_tools(struct people *p, struct err *e)
 static void
 peer_meta(const struct comms_options *c, struct buf *b)
 {
+	char *meta;
+
 	if (!c->description && !c->labels.n)
 		return;
-	jput_open(b, '{');
-	if (c->description)
-		jput_kcstr(b, "description", c->description);
-	if (c->labels.n)
-		jput_kraw(b, "labels", c->labels.p, c->labels.n);
-	jput_close(b, '}');
+	meta = peer_meta_make(c->description, &c->labels);
+	buf_puts(b, meta);
+	free(meta);
 }
 
 /* Before the first turn, so that it can be spoken to in it. */

@@ -1,5 +1,6 @@
 #include <stddef.h>
 
+#include "base/jput.h"
 #include "base/util.h"
 #include "comms/trust.h"
 
@@ -44,4 +45,18 @@ peer_meta_check(struct jtext meta, struct err *e)
 		return err_set(e, E_INVALID_PARAMS, "Invalid params: "
 		    "/peer_meta/labels: want an object of strings");
 	return labels_check(labels, e);
+}
+
+char *
+peer_meta_make(const char *description, const struct buf *labels)
+{
+	struct buf b = BUF_INIT;
+
+	jput_open(&b, '{');
+	if (description)
+		jput_kcstr(&b, "description", description);
+	if (labels->n)
+		jput_kraw(&b, "labels", labels->p, labels->n);
+	jput_close(&b, '}');
+	return buf_steal(&b);
 }

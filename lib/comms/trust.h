@@ -51,6 +51,8 @@ bool peer_name_valid(const char *name);		/* not blank, no control characters */
 
 /* INVALID_PARAMS, also for the labels that only a mob gives; absent is fine: meta.c. */
 int peer_meta_check(struct jtext meta, struct err *e);
+/* One of what was given: description may be NULL, labels (an object) empty.  New. */
+char *peer_meta_make(const char *description, const struct buf *labels);
 
 /* ---- addresses: sheet section 10 ---- */
 
