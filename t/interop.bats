@@ -52,7 +52,7 @@ heard() {
 
 @test "interop: what the model may write in a name or a body arrives as it is" {
 	hear 2
-	say reviewer $'\u0001 \u2028 "quoted" \\ back\nline \U0001F600'
+	say reviewer $'\x01 \xe2\x80\xa8 "quoted" \\ back\nline \xf0\x9f\x98\x80'
 	heard 1 '{"body":"\u0001 \u2028 \"quoted\" \\ back\nline \ud83d\ude00","type":"message"}'
 	say --kind peer_request --intent review --params '{"":{"":[]},"é":"\u0000"}' reviewer
 	heard 2 '{"intent":"review","params":{"":{"":[]},"\u00e9":"\u0000"},"type":"request"}'
