@@ -17,8 +17,8 @@ PKGS    = libcurl sqlite3 libsodium libevent libseccomp oniguruma libcbor
 DEBS    = make gcc libc6-dev pkg-config libcurl4-openssl-dev libjq-dev \
 	  libsqlite3-dev libsodium-dev libevent-dev libseccomp-dev libonig-dev libcbor-dev \
 	  jq sqlite3 curl bats procps
-TEST_DEBS = python3 strace util-linux bsdextrautils iproute2
-CHECK_DEBS = clang clang-tidy cppcheck shellcheck mandoc libclang-rt-14-dev valgrind
+TEST_DEBS = python3 strace util-linux bsdextrautils iproute2 mandoc
+CHECK_DEBS = clang clang-tidy cppcheck shellcheck libclang-rt-14-dev valgrind
 
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
        -Wmissing-prototypes -Wformat=2 -Wno-format-nonliteral
