@@ -141,6 +141,8 @@ put_body(const struct arrival *a, struct buf *b)
 	jput_kcstr(b, "from", a->from);
 	jput_kcstr(b, "from_key", a->from_key);
 	jput_kcstr(b, "channel", a->channel);
+	if (a->unasked)
+		jput_kbool(b, "unasked", true);
 	jput_kraw(b, "kind", a->json, strlen(a->json));
 	jput_close(b, '}');
 }
@@ -181,16 +183,21 @@ insert(struct db *db, struct arrival *a, struct err *e)
 	    a->created_ms);
 }
 
+/* A response: did anybody here ask its sender?  The last one answers the request. */
 static int
-note_answer(struct db *db, const struct arrival *a, struct err *e)
+note_answer(struct db *db, struct arrival *a, struct err *e)
 {
 	struct jtext kind = json_text(a->json);
-	char *request = json_str_is(json_get(kind, "type"), "response") &&
-	    !json_str_is(json_get(kind, "status"), "accepted") ?
-	    json_get_str(kind, "in_reply_to") : NULL;
-	int rc = request ? outbox_answered(db, request, a->from_key, a->json,
-	    e) : 0;
+	char *request;
+	int rc;
 
+	if (!json_str_is(json_get(kind, "type"), "response") ||
+	    !(request = json_get_str(kind, "in_reply_to")))
+		return 0;
+	rc = outbox_asked(db, request, a->from_key, e);
+	a->unasked = rc == 0;
+	if (rc > 0 && !json_str_is(json_get(kind, "status"), "accepted"))
+		rc = outbox_answered(db, request, a->from_key, a->json, e);
 	free(request);
 	return rc < 0 ? -1 : 0;
 }

@@ -18,6 +18,7 @@ struct arrival {
 	char *channel;		/* "tcp", "uds", "inproc", "rkats" */
 	char *json;		/* the kind's map */
 	char *input;		/* the input that it became, or NULL */
+	bool unasked;		/* set by arrival_admit: a response that answers no request of ours to that sender */
 	bool quiet;		/* it becomes none: who admits it sees to it */
 	int64_t created_ms;
 };

@@ -271,6 +271,19 @@ outbox_expire(struct db *db, int64_t now_ms, struct err *e)
 }
 
 int
+outbox_asked(struct db *db, const char *id, const char *peer_key,
+    struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT 1 FROM letters WHERE id = ?1"
+	    " AND peer_key = ?2 AND json_extract(json, '$.type') = 'request'",
+	    "ss", id, peer_key);
+	int rc = st ? db_step(db, st, e) : -1;
+
+	db_done(db, st);
+	return rc;
+}
+
+int
 outbox_answered(struct db *db, const char *id, const char *peer_key,
     const char *json, struct err *e)
 {

@@ -55,6 +55,9 @@ int outbox_resend(struct db *db, const char *id, const char *address,
     int64_t expires_ms, struct err *e);
 /* What is past its time becomes a dead letter; how many, or -1. */
 int outbox_expire(struct db *db, int64_t now_ms, struct err *e);
+/* Was such a request sent to that key?  1, 0 or -1. */
+int outbox_asked(struct db *db, const char *id, const char *peer_key,
+    struct err *e);
 /* A response came: 1 if `id` is a request of ours to that key, 0 if not. */
 int outbox_answered(struct db *db, const char *id, const char *peer_key,
     const char *json, struct err *e);

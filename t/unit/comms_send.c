@@ -286,7 +286,9 @@ TEST(a_response_answers_the_request_of_its_peer_only)
 	struct world x;
 	struct receipt ask, r;
 	struct letter l;
+	struct input *in;
 	char params[300];
+	size_t n;
 
 	world_open(&x);
 	OK(say(&x, x.w.s.id, "{\"kind\":\"peer_request\",\"to\":\"agent-b\","
@@ -300,11 +302,17 @@ TEST(a_response_answers_the_request_of_its_peer_only)
 	OK(outbox_load(x.w.db, ask.id, &l, NULL) == 0);
 	STR_IS(l.state, "delivered");
 	letter_free(&l);
+	OK(inputs_queued(x.w.db, x.w.s.id, NULL, &in, &n, NULL) == 0 && n == 1);
+	OK(json_get_bool(json_text(in[0].body), "unasked", false));
+	inputs_free(in, n);
 	OK(say(&x, x.b.id, params, &r, NULL) == 0);
 	OK(outbox_load(x.w.db, ask.id, &l, NULL) == 0);
 	STR_IS(l.state, "answered");
 	OK(json_path(json_text(l.answer), "result/ok").p);
 	letter_free(&l);
+	OK(inputs_queued(x.w.db, x.w.s.id, NULL, &in, &n, NULL) == 0 && n == 2);
+	OK(!json_get(json_text(in[1].body), "unasked").p);
+	inputs_free(in, n);
 	world_close(&x);
 }
 
