@@ -246,7 +246,7 @@ TOOL='{"match":{"has_tool_result":false},"reply":{"text":"Looking.","tool_calls"
 		rm -f "$(realm_dir)/events/$S.jsonl"
 		rkat-turn --drain "$S" </dev/null >"$T/out" 2>&1 3>&- &
 		pid=$!
-		wait_for grep -q turn_started "$T/out"
+		wait_for grep -q "$sig" "$T/sim.log"
 		kill -"$sig" "$pid"
 		wait "$pid" || true
 		run rkat-turn --drain "$S" </dev/null
