@@ -203,7 +203,8 @@ TOOL='{"match":{"has_tool_result":false},"reply":{"text":"Looking.","tool_calls"
 	rkat-turn run -m claude-sonnet-4-5 -t full --sandbox off "go" </dev/null >"$T/out" 2>&1 3>&- &
 	pid=$!
 	wait_for grep -q y lines
-	wait_for sh -c "[ \"\$(sqlite3 '$(realm_dir)/realm.sqlite3' 'SELECT count(*) FROM calls WHERE result IS NOT NULL')\" = 1 ]"
+	one_answered() { [ "$(db 'SELECT count(*) FROM calls WHERE result IS NOT NULL')" = 1 ]; }
+	wait_for one_answered
 	kill -9 "$pid"; wait "$pid" || true
 	S=$(db 'SELECT id FROM sessions')
 	again "next"

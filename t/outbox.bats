@@ -235,7 +235,7 @@ arrived() { [ "$(odb 'SELECT count(*) FROM arrivals')" -eq "$1" ]; }
 	trust_pair "tcp://127.0.0.1:$AT"
 	L=$(send far once)
 	mkfifo "$T/sql"
-	sqlite3 "$(realm_dir)/realm.sqlite3" <"$T/sql" >"$T/held" 3>&- &
+	sqlite3 -cmd ".timeout 10000" "$(realm_dir)/realm.sqlite3" <"$T/sql" >"$T/held" 3>&- 9>&- &
 	exec 7>"$T/sql"
 	background rkat-peerd
 	near=$PID
