@@ -72,54 +72,6 @@ random_unit(void)
 	return (double)(r >> 11) * 0x1p-53;
 }
 
-/* RFC 9562 section 5.7; the 12 bits behind the time count within a millisecond. */
-void
-uuid_v7(char out[UUID_LEN + 1])
-{
-	static uint64_t last;	/* ms << 12 | counter */
-	static pid_t owner;
-	unsigned char b[16];
-	uint64_t now;
-
-	random_bytes(b, sizeof b);
-	now = (uint64_t)time_ms() << 12 | ((uint64_t)b[6] << 8 | b[7]) >> 6;
-	if (owner != getpid()) {
-		owner = getpid();
-		last = 0;
-	}
-	if (now <= last)
-		now = last + 1;
-	last = now;
-	for (int i = 0; i < 6; i++)
-		b[i] = (unsigned char)(now >> (52 - 8 * i));
-	b[6] = (unsigned char)(0x70 | (now >> 8 & 0x0f));
-	b[7] = (unsigned char)now;
-	b[8] = (unsigned char)(0x80 | (b[8] & 0x3f));
-	for (int i = 0, o = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			out[o++] = '-';
-		out[o++] = "0123456789abcdef"[b[i] >> 4];
-		out[o++] = "0123456789abcdef"[b[i] & 15];
-	}
-	out[UUID_LEN] = '\0';
-}
-
-bool
-uuid_valid(const char *s)
-{
-	size_t i;
-
-	for (i = 0; i < UUID_LEN && s[i]; i++) {
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			if (s[i] != '-')
-				return false;
-		} else if (!strchr("0123456789abcdefABCDEF", s[i])) {
-			return false;
-		}
-	}
-	return i == UUID_LEN && !s[i];
-}
-
 static const struct unit {
 	const char *names;	/* space separated, each also with an s behind it if long */
 	double ms;

@@ -24,7 +24,15 @@ void time_rfc3339(int64_t ms, char out[32]);	/* 2026-04-10T14:00:00.123Z */
 #define UUID_LEN 36
 /* Version 7, lower case, NUL terminated; ordered within one process, also if the clock steps back. */
 void uuid_v7(char out[UUID_LEN + 1]);
+void uuid_v4(char out[UUID_LEN + 1]);	/* all random */
+void uuid_text(const unsigned char b[16], char out[UUID_LEN + 1]);
 bool uuid_valid(const char *s);		/* 8-4-4-4-12 hex, either case */
+void uuid_bytes(const char *s, unsigned char b[16]);	/* of a valid one */
+/*
+ * In any form that people write: with hyphens or without, in braces, as a URN.
+ * Makes it the usual one, lower case; false if it is none.
+ */
+bool uuid_read(const char *s, char out[UUID_LEN + 1]);
 
 /* "1h30m", "500ms" ... (cli sheet section 3, -d) to milliseconds (rounded up from us and ns). */
 int duration_parse(const char *s, int64_t *ms, struct err *e);

@@ -1,5 +1,3 @@
-#include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,46 +79,6 @@ envelope_free(struct envelope *v)
 {
 	free(v->json);
 	v->json = NULL;
-}
-
-/* ---- ids ---- */
-
-static void
-uuid_bytes(const char *s, unsigned char out[16])
-{
-	unsigned v = 0;
-	int n = 0;
-
-	for (; *s && n < 32; s++) {
-		if (*s == '-')
-			continue;
-		v = v << 4 | (unsigned)(isdigit((unsigned char)*s) ? *s - '0' :
-		    tolower((unsigned char)*s) - 'a' + 10);
-		if (n++ & 1)
-			out[n / 2 - 1] = (unsigned char)v;
-	}
-}
-
-static void
-uuid_of_bytes(const unsigned char b[16], char out[UUID_LEN + 1])
-{
-	char *p = out;
-
-	for (int i = 0; i < 16; i++)
-		p += sprintf(p, i == 4 || i == 6 || i == 8 || i == 10 ?
-		    "-%02x" : "%02x", b[i]);
-}
-
-/* Version 4, as envelopes have it. */
-static void
-uuid_v4(char out[UUID_LEN + 1])
-{
-	unsigned char b[16];
-
-	random_bytes(b, sizeof b);
-	b[6] = (b[6] & 0x0f) | 0x40;
-	b[8] = (b[8] & 0x3f) | 0x80;
-	uuid_of_bytes(b, out);
 }
 
 /* ---- the kind's map, from JSON ---- */
@@ -386,7 +344,7 @@ put_id_json(struct buf *out, struct cbor v, struct err *e)
 		return bad(e, "an id that is not a byte string");
 	cbor_string(v, &b);
 	if (b.n == 16) {
-		uuid_of_bytes((const unsigned char *)b.p, text);
+		uuid_text((const unsigned char *)b.p, text);
 		jput_cstr(out, text);
 	} else {
 		rc = bad(e, "an id that is not 16 bytes");
@@ -487,7 +445,7 @@ envelope_open(const void *p, size_t n, struct envelope *v, struct err *e)
 		return err_set(e, E_INVALID_PARAMS,
 		    "signature: it is not the sender's");
 	v->kind = (enum envelope_kind)(k - kinds);
-	uuid_of_bytes(ids.id, v->id);
+	uuid_text(ids.id, v->id);
 	memcpy(v->from, ids.from, KEY_LEN);
 	memcpy(v->to, ids.to, KEY_LEN);
 	return kind_json(k, map, &v->json, e);

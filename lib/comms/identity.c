@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -104,16 +103,13 @@ key_peer_id(const unsigned char key[KEY_LEN], char out[UUID_LEN + 1])
 		0x61, 0x74, 0x50, 0x65, 0x65, 0x72, 0x49, 0x64, 0x30, 0x00,
 		0x01 };
 	unsigned char in[48], h[20];
-	char *p = out;
 
 	memcpy(in, space, 16);
 	memcpy(in + 16, key, KEY_LEN);
 	sha1_48(in, h);
 	h[6] = (h[6] & 0x0f) | 0x50;
 	h[8] = (h[8] & 0x3f) | 0x80;
-	for (int i = 0; i < 16; i++)
-		p += sprintf(p, i == 4 || i == 6 || i == 8 || i == 10 ?
-		    "-%02x" : "%02x", h[i]);
+	uuid_text(h, out);
 }
 
 /* ---- keys that sign ---- */

@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,24 +110,12 @@ check_request(struct send_command *c, const char *stream, struct buf *issues)
 static bool
 plain_uuid(char **s)
 {
-	const char *p = *s;
-	char hex[33], *out;
-	int n = 0;
+	char id[UUID_LEN + 1];
 
-	if (!strncasecmp(p, "urn:uuid:", 9))
-		p += 9;
-	for (; *p && n < 32; p++)
-		if (isxdigit((unsigned char)*p))
-			hex[n++] = (char)tolower((unsigned char)*p);
-		else if (*p != '-' && *p != '{')
-			return false;
-	if (n != 32 || (*p && strcmp(p, "}")))
+	if (!uuid_read(*s, id))
 		return false;
-	hex[n] = '\0';
-	out = xasprintf("%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-	    hex + 16, hex + 20);
 	free(*s);
-	*s = out;
+	*s = xstrdup(id);
 	return true;
 }
 

@@ -15,7 +15,7 @@ find(struct rest *s, struct http_req *r, struct session *row)
 	char id[UUID_LEN + 1];
 	struct err e = ERR_NONE;
 
-	if (!locator_uuid(raw, id))
+	if (!uuid_read(raw, id))
 		err_set(&e, E_INVALID_PARAMS, "Invalid session id: %.120s",
 		    raw);
 	else if (sessions_load(s->o.db, id, false, row, &e) == 0)
@@ -154,7 +154,7 @@ ROUTE(rest_input_read)
 
 	if (!find(s, r, &row))
 		return;
-	if (!locator_uuid(http_segment(r, 1), id)) {
+	if (!uuid_read(http_segment(r, 1), id)) {
 		rest_fail_text(r, 400, "Invalid input id");
 	} else {
 		rc = runtime_input(s->o.db, &row, id, &b, &e);

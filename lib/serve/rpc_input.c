@@ -76,7 +76,7 @@ param_uuid(struct req *r, const char *key, const char *what,
 	char *raw;
 	int rc = param_needed(r->params, key, &raw, e);
 
-	if (rc == 0 && !locator_uuid(raw, id))
+	if (rc == 0 && !uuid_read(raw, id))
 		rc = err_set(e, E_INVALID_PARAMS, "Invalid %s ID", what);
 	free(raw);
 	return rc;

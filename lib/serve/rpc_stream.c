@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -267,20 +266,6 @@ rpc_streams_drop(struct rpc *s, const struct conn *c)
 }
 
 /* ---- methods: 8.5 ---- */
-
-static void
-uuid_v4(char out[UUID_LEN + 1])
-{
-	unsigned char b[16];
-	char *p = out;
-
-	random_bytes(b, sizeof b);
-	b[6] = (b[6] & 0x0f) | 0x40;
-	b[8] = (b[8] & 0x3f) | 0x80;
-	for (size_t i = 0; i < sizeof b; i++)
-		p += sprintf(p, i == 4 || i == 6 || i == 8 || i == 10 ?
-		    "-%02x" : "%02x", b[i]);
-}
 
 static struct stream *
 stream_new(struct req *r, const char *session, int64_t after, struct err *e)

@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,43 +10,6 @@
 
 /* ---- locators ---- */
 
-/* The hex digits of a UUID, hyphens at their places or nowhere. */
-static bool
-digits(const char *p, size_t n, char id[UUID_LEN + 1])
-{
-	char *out = id;
-
-	if (n != 32 && n != UUID_LEN)
-		return false;
-	for (size_t i = 0; i < UUID_LEN; i++) {
-		bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
-
-		if (hyphen && n == UUID_LEN && *p++ != '-')
-			return false;
-		if (!hyphen && !isxdigit((unsigned char)*p))
-			return false;
-		*out++ = hyphen ? '-' : (char)tolower((unsigned char)*p++);
-	}
-	*out = '\0';
-	return true;
-}
-
-bool
-locator_uuid(const char *raw, char id[UUID_LEN + 1])
-{
-	static const char urn[] = "urn:uuid:";
-	size_t n = strlen(raw);
-
-	if (!strncmp(raw, urn, sizeof urn - 1)) {
-		raw += sizeof urn - 1;
-		n -= sizeof urn - 1;
-	} else if (n == UUID_LEN + 2 && *raw == '{' && raw[n - 1] == '}') {
-		raw++;
-		n -= 2;
-	}
-	return digits(raw, n, id);
-}
-
 enum locator_fault
 locator_parse(const struct realm *r, const char *raw, struct locator *l)
 {
@@ -56,7 +18,7 @@ locator_parse(const struct realm *r, const char *raw, struct locator *l)
 
 	*l = (struct locator){ .id = "" };
 	/* urn:uuid:... has colons of its own. */
-	if (locator_uuid(raw, l->id))
+	if (uuid_read(raw, l->id))
 		return LOCATOR_OK;
 	if (!colon)
 		return LOCATOR_ID;
@@ -66,7 +28,7 @@ locator_parse(const struct realm *r, const char *raw, struct locator *l)
 	    raw);
 	if (!realm_id_valid(l->realm) && strcmp(l->realm, r->id))
 		return LOCATOR_REALM;
-	if (!locator_uuid(colon + 1, l->id))
+	if (!uuid_read(colon + 1, l->id))
 		return LOCATOR_ID;
 	return strcmp(l->realm, r->id) ? LOCATOR_ELSEWHERE : LOCATOR_OK;
 }

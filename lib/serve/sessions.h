@@ -29,8 +29,6 @@ enum locator_fault {
 };
 enum locator_fault locator_parse(const struct realm *r, const char *raw,
     struct locator *l);
-/* A UUID in any of its forms; false if it is none. */
-bool locator_uuid(const char *raw, char id[UUID_LEN + 1]);
 
 /* SESSION_NOT_FOUND, also for an archived one unless asked; then session_free. */
 int sessions_load(struct db *db, const char *id, bool archived,
