@@ -86,7 +86,7 @@ uuid_read(const char *s, char out[UUID_LEN + 1])
 	if (!strncasecmp(s, "urn:uuid:", 9)) {
 		s += 9;
 		n -= 9;
-	} else if (n == UUID_LEN + 2 && *s == '{' && s[n - 1] == '}') {
+	} else if (*s == '{' && s[n - 1] == '}') {
 		s++;
 		n -= 2;
 	}

@@ -37,6 +37,7 @@ TEST(every_form_is_read_as_the_usual_one)
 		"01936F8A-7B2C-7000-8000-DEADBEEF00FF",
 		"01936f8a7b2c70008000deadbeef00ff",
 		"{01936f8a-7b2c-7000-8000-deadbeef00ff}",
+		"{01936f8a7b2c70008000deadbeef00ff}",
 		"urn:uuid:01936f8a-7b2c-7000-8000-deadbeef00ff",
 		"URN:UUID:01936f8a7b2c70008000deadbeef00ff" };
 	char out[UUID_LEN + 1];
@@ -49,7 +50,7 @@ TEST(every_form_is_read_as_the_usual_one)
 
 TEST(what_is_no_id_is_refused)
 {
-	static const char *const bad[] = { "", "x", "{}", "urn:uuid:",
+	static const char *const bad[] = { "", "x", "{", "{}", "urn:uuid:",
 		"01936f8a-7b2c-7000-8000-deadbeef00f",
 		"01936f8a-7b2c-7000-8000-deadbeef00ff0",
 		"01936f8a-7b2c-7000-8000-deadbeef00fg",
