@@ -2,68 +2,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/queue.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
-#include "base/util.h"
-#include "serve/feed.h"
+#include "serve/feed_impl.h"
 #include "store/eventfile.h"
-
-/*
- * A session that is watched has one log with a cursor at its tail: what is read there
- * goes to every feed that keeps up.  A feed that is full, or begins further back, has
- * a cursor of its own until it has caught up.  A cursor is a place in the file; between
- * two reads nothing is kept in memory.
- */
 
 #define TURN_BYTES ((size_t)2 << 20)	/* given out in one turn of the event loop */
 #define SCRATCH ((size_t)1 << 20)	/* what a long line may leave allocated */
 #define LOOK_S 1			/* where inotify does not help */
-
-struct cursor {
-	TAILQ_ENTRY(cursor) link;	/* of feeds.work, if queued */
-	struct log *log;
-	struct feed *feed;	/* NULL: the tail, for all that are live */
-	off_t at;
-	bool queued;
-};
-
-struct log {
-	TAILQ_ENTRY(log) link;
-	TAILQ_HEAD(log_feeds, feed) feeds;
-	struct feeds *s;
-	char *path, *name;	/* name: the end of path */
-	char session[UUID_LEN + 1];
-	int fd, watch;		/* -1: not there */
-	struct cursor tail;
-};
-
-struct feed {
-	TAILQ_ENTRY(feed) link;
-	struct feed_hooks hooks;
-	struct log *log;
-	struct cursor own;	/* its place, unless it is live */
-	int64_t after;		/* lines up to here are not wanted any more */
-	enum { LIVE, BEHIND, FULL } state;
-	bool closed;		/* to be freed when nobody walks */
-};
-
-struct feeds {
-	const struct realm *realm;
-	TAILQ_HEAD(feeds_logs, log) logs;
-	TAILQ_HEAD(feeds_work, cursor) work;
-	struct event *readable;		/* of inotify */
-	struct event *timer;		/* to go on with the work, or to look */
-	int notify, dir_watch;
-	size_t n_waiting;		/* logs without a file */
-	bool blind;			/* something could not be watched */
-	int depth;			/* walks over feeds under way */
-	bool sweep;			/* some are closed */
-	struct buf scratch;
-};
 
 /* ---- work ---- */
 
@@ -81,8 +29,8 @@ set_timer(struct feeds *s)
 		event_del(s->timer);
 }
 
-static void
-queue(struct cursor *c)
+void
+cursor_queue(struct cursor *c)
 {
 	struct feeds *s = c->log->s;
 
@@ -93,173 +41,12 @@ queue(struct cursor *c)
 	set_timer(s);
 }
 
-static void
-unqueue(struct cursor *c)
+void
+cursor_unqueue(struct cursor *c)
 {
 	if (c->queued)
 		TAILQ_REMOVE(&c->log->s->work, c, link);
 	c->queued = false;
-}
-
-/* ---- files and watches ---- */
-
-static void
-watch_dir(struct log *l)
-{
-	struct feeds *s = l->s;
-
-	if (s->dir_watch >= 0)
-		return;
-	l->name[-1] = '\0';
-	s->dir_watch = inotify_add_watch(s->notify, l->path,
-	    IN_CREATE | IN_MOVED_TO);
-	l->name[-1] = '/';
-	s->blind |= s->dir_watch < 0;
-}
-
-static void
-unwatch_dir(struct feeds *s)
-{
-	if (s->n_waiting || s->dir_watch < 0)
-		return;
-	inotify_rm_watch(s->notify, s->dir_watch);
-	s->dir_watch = -1;
-}
-
-/* Watched before it is looked at: what is written later wakes. */
-static void
-log_attach(struct log *l)
-{
-	struct feeds *s = l->s;
-
-	l->fd = eventfile_open(l->path);
-	if (l->fd < 0) {
-		s->blind |= errno != ENOENT;
-		return;
-	}
-	l->watch = inotify_add_watch(s->notify, l->path,
-	    IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF);
-	s->blind |= l->watch < 0;
-}
-
-/* Its file is gone, or was never there. */
-static void
-log_wait(struct log *l)
-{
-	l->s->n_waiting++;
-	watch_dir(l);
-}
-
-static void
-log_appear(struct log *l)
-{
-	log_attach(l);
-	if (l->fd < 0)
-		return;
-	l->s->n_waiting--;
-	unwatch_dir(l->s);
-	queue(&l->tail);
-}
-
-static void
-log_detach(struct log *l)
-{
-	if (l->watch >= 0)
-		inotify_rm_watch(l->s->notify, l->watch);
-	if (l->fd >= 0)
-		close(l->fd);
-	l->fd = l->watch = -1;
-}
-
-/* Begin at the top; what has a seq up to `seen` is not told again. */
-static void
-rewind_log(struct log *l, int64_t seen)
-{
-	struct feed *f;
-
-	l->tail.at = 0;
-	queue(&l->tail);
-	for (f = TAILQ_FIRST(&l->feeds); f; f = TAILQ_NEXT(f, link)) {
-		f->own.at = 0;
-		if (f->after > seen)
-			f->after = seen;
-	}
-}
-
-/* Somebody took the file away, or put another one in its place. */
-static void
-log_replaced(struct log *l)
-{
-	struct stat ours, named;
-
-	if (l->fd < 0 || (fstat(l->fd, &ours) == 0 &&
-	    stat(l->path, &named) == 0 && ours.st_ino == named.st_ino &&
-	    ours.st_dev == named.st_dev))
-		return;
-	log_detach(l);
-	rewind_log(l, 0);
-	log_wait(l);
-	log_appear(l);
-}
-
-/* Somebody cut it; our writer only takes back what is no whole line. */
-static void
-log_shrunk(struct log *l)
-{
-	struct stat st;
-
-	if (l->fd >= 0 && fstat(l->fd, &st) == 0 && st.st_size < l->tail.at)
-		rewind_log(l, eventfile_seq(l->fd));
-}
-
-static struct log *
-log_find(struct feeds *s, const char *session)
-{
-	struct log *l;
-
-	for (l = TAILQ_FIRST(&s->logs); l; l = TAILQ_NEXT(l, link)) {
-		if (!strcmp(l->session, session))
-			return l;
-	}
-	return NULL;
-}
-
-static void
-log_free(struct log *l)
-{
-	struct feeds *s = l->s;
-
-	unqueue(&l->tail);
-	if (l->fd < 0)
-		s->n_waiting--;
-	log_detach(l);
-	unwatch_dir(s);
-	TAILQ_REMOVE(&s->logs, l, link);
-	free(l->path);
-	free(l);
-}
-
-static struct log *
-log_new(struct feeds *s, const char *session)
-{
-	struct log *l = xcalloc(1, sizeof *l);
-
-	l->s = s;
-	l->path = eventfile_path(s->realm, session);
-	l->name = strrchr(l->path, '/') + 1;
-	snprintf(l->session, sizeof l->session, "%s", session);
-	l->fd = l->watch = -1;
-	l->tail.log = l;
-	TAILQ_INIT(&l->feeds);
-	TAILQ_INSERT_TAIL(&s->logs, l, link);
-	log_attach(l);
-	if (l->fd >= 0) {
-		l->tail.at = eventfile_end(l->fd);
-	} else {
-		log_wait(l);
-		log_appear(l);	/* it may have come before the watch */
-	}
-	return l;
 }
 
 /* ---- giving out ---- */
@@ -269,7 +56,7 @@ feed_free(struct feed *f)
 {
 	struct log *l = f->log;
 
-	unqueue(&f->own);
+	cursor_unqueue(&f->own);
 	TAILQ_REMOVE(&l->feeds, f, link);
 	free(f);
 	if (TAILQ_EMPTY(&l->feeds))
@@ -312,7 +99,7 @@ give(struct feed *f, struct jtext line, int64_t seq, off_t next)
 	if (!f->hooks.line(f->hooks.arg, seq, line.p, line.n)) {
 		f->state = FULL;
 		f->own.at = next;
-		unqueue(&f->own);
+		cursor_unqueue(&f->own);
 	}
 	return line.n;
 }
@@ -377,7 +164,7 @@ catch_up(struct feed *f)
 	if (f->own.at > l->tail.at && !any_live(l))
 		l->tail.at = f->own.at;
 	f->state = LIVE;
-	queue(&l->tail);
+	cursor_queue(&l->tail);
 }
 
 /* One read; did it bring anything? */
@@ -432,27 +219,23 @@ work(struct feeds *s)
 
 	enter(s);
 	while (given < TURN_BYTES && (c = TAILQ_FIRST(&s->work))) {
-		unqueue(c);
+		cursor_unqueue(c);
 		if (pump(c, &given))
-			queue(c);
+			cursor_queue(c);
 	}
 	leave(s);
 	set_timer(s);
 }
 
-/* Nothing tells us: look at every file. */
 static void
-look(struct feeds *s)
+on_readable(evutil_socket_t fd, short what, void *arg)
 {
-	struct log *l;
+	struct feeds *s = arg;
 
-	for (l = TAILQ_FIRST(&s->logs); l; l = TAILQ_NEXT(l, link)) {
-		if (l->fd < 0)
-			log_appear(l);
-		else
-			log_replaced(l);
-		queue(&l->tail);
-	}
+	(void)fd;
+	(void)what;
+	logs_notified(s);
+	work(s);
 }
 
 static void
@@ -463,7 +246,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (s->blind && TAILQ_EMPTY(&s->work))
-		look(s);
+		logs_look(s);
 	work(s);
 }
 
@@ -486,49 +269,6 @@ feeds_pump(struct feeds *s, const char *session)
 			pump(&f->own, &given);
 	}
 	leave(s);
-}
-
-/* ---- inotify ---- */
-
-static void
-notified(struct feeds *s, const struct inotify_event *ev)
-{
-	struct log *l;
-
-	if (ev->mask & IN_Q_OVERFLOW) {
-		look(s);
-		return;
-	}
-	for (l = TAILQ_FIRST(&s->logs); l; l = TAILQ_NEXT(l, link)) {
-		if (ev->wd == s->dir_watch ? l->fd < 0 && ev->len &&
-		    !strcmp(ev->name, l->name) : ev->wd == l->watch)
-			break;
-	}
-	if (!l)
-		return;
-	if (l->fd < 0)
-		log_appear(l);
-	else if (ev->mask & (IN_ATTRIB | IN_MOVE_SELF))
-		log_replaced(l);
-	else
-		queue(&l->tail);
-}
-
-static void
-on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	char events[16384]
-	    __attribute__((aligned(__alignof__(struct inotify_event))));
-	const struct inotify_event *ev;
-	struct feeds *s = arg;
-	ssize_t n = read(fd, events, sizeof events);
-
-	(void)what;
-	for (ssize_t at = 0; at < n; at += (ssize_t)(sizeof *ev + ev->len)) {
-		ev = (const void *)(events + at);
-		notified(s, ev);
-	}
-	work(s);
 }
 
 /* ---- feeds ---- */
@@ -585,7 +325,7 @@ place(struct feed *f, int64_t after)
 	else {
 		f->own.at = eventfile_find(l->fd, after);
 		f->state = BEHIND;
-		queue(&f->own);
+		cursor_queue(&f->own);
 	}
 }
 
@@ -623,7 +363,7 @@ feed_resume(struct feed *f)
 	if (f->state != FULL || f->closed)
 		return;
 	f->state = BEHIND;
-	queue(&f->own);
+	cursor_queue(&f->own);
 }
 
 void
@@ -633,7 +373,7 @@ feed_close(struct feed *f)
 		return;
 	if (f->log->s->depth) {
 		f->closed = f->log->s->sweep = true;
-		unqueue(&f->own);
+		cursor_unqueue(&f->own);
 	} else
 		feed_free(f);
 }
