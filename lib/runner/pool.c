@@ -2,73 +2,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <event2/event.h>
 
 #include "base/buf.h"
 #include "base/jput.h"
 #include "base/proc.h"
-#include "base/util.h"
-#include "runner/pool.h"
+#include "runner/pool_impl.h"
 #include "runner/wire.h"
 
-#define ANSWER_MAX ((size_t)256 << 20)	/* bytes of a worker's line */
-#define LINGER_MS 1000	/* between a worker's last word and its end */
-#define NUDGE_MS 20	/* an interrupt came before its run: say it again */
 #define STUCK_MS 30000	/* from an interrupt to its run's end: then it is ended by force */
 #define END_MS 500	/* for a run that is told to end with the pool */
 
-struct job {
-	TAILQ_ENTRY(job) link;
-	struct pool *pool;
-	struct worker *worker;	/* NULL: it waits */
-	struct job_hooks hooks;
-	char session[UUID_LEN + 1];
-	unsigned long id;
-	char *members;		/* behind the opening brace; until it was sent */
-	size_t n;
-};
-
-struct worker {
-	TAILQ_ENTRY(worker) link;
-	struct pool *pool;
-	pid_t pid;
-	struct wire *wire;	/* NULL: it said its last word */
-	struct job *job;
-	struct event *timer;	/* to kill it, or to interrupt again */
-	unsigned jobs, looked;	/* looked at its size after so many */
-	bool retired;		/* gets no more jobs */
-	bool interrupting;
-	int64_t patience;	/* how long, by the monotonic clock */
-	char last[UUID_LEN + 1];	/* session of its last job */
-};
-
-struct pool {
-	struct pool_opts o;
-	TAILQ_HEAD(pool_jobs, job) queue;	/* waiting, oldest first */
-	TAILQ_HEAD(pool_workers, worker) workers;	/* the one used last first */
-	size_t n_workers;
-	uint64_t started, crashed;
-	unsigned long next_id;
-	struct event *child;		/* SIGCHLD */
-	struct event *kick;		/* look at the queue */
-};
-
 /* ---- the end of a job ---- */
 
-static void
+void
 job_free(struct job *j)
 {
 	free(j->members);
 	free(j);
 }
 
-static void
-finish(struct job *j, struct jtext answer, const struct err *e)
+void
+job_finish(struct job *j, struct jtext answer, const struct err *e)
 {
 	struct worker *w = j->worker;
 	struct job_hooks hooks = j->hooks;
@@ -89,243 +45,7 @@ job_drop(struct job *j)
 	job_free(j);
 }
 
-/* ---- a worker's end ---- */
-
-static void
-worker_free(struct worker *w)
-{
-	TAILQ_REMOVE(&w->pool->workers, w, link);
-	w->pool->n_workers--;
-	event_free(w->timer);
-	wire_free(w->wire);
-	free(w);
-}
-
-static void
-reaped(struct worker *w, int status)
-{
-	struct err e = ERR_NONE;
-	struct job *j = w->job;
-
-	if (j && WIFSIGNALED(status))
-		err_set(&e, E_INTERNAL_ERROR,
-		    "the turn's process was ended by signal %d (%s)",
-		    WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else if (j)
-		err_set(&e, E_INTERNAL_ERROR, "the turn's process ended with "
-		    "status %d before it answered", WEXITSTATUS(status));
-	e.retryable = true;
-	w->pool->crashed += j != NULL;
-	event_active(w->pool->kick, 0, 0);
-	worker_free(w);
-	if (j) {
-		j->worker = NULL;
-		finish(j, JTEXT_NONE, &e);
-	}
-}
-
-static void
-on_child(evutil_socket_t sig, short what, void *arg)
-{
-	struct pool *p = arg;
-	struct worker *w = TAILQ_FIRST(&p->workers), *next;
-	int status;
-
-	(void)sig;
-	(void)what;
-	for (; w; w = next) {
-		next = TAILQ_NEXT(w, link);
-		/* Its last words first: their end is seen by the wire. */
-		if (!w->wire && proc_poll(w->pid, &status))
-			reaped(w, status);
-	}
-}
-
-static void
-set_timer(struct worker *w, int ms)
-{
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
-	event_add(w->timer, &tv);
-}
-
-static void
-on_ended(void *arg, bool broken)
-{
-	struct worker *w = arg;
-
-	if (broken)	/* its output tells the rest */
-		return;
-	w->retired = true;
-	wire_free(w->wire);
-	w->wire = NULL;
-	set_timer(w, LINGER_MS);
-	/* It may have ended before its wire did. */
-	event_active(w->pool->child, EV_SIGNAL, 1);
-}
-
-/* ---- what a worker says ---- */
-
-static void
-put_interrupt(struct worker *w)
-{
-	struct buf b = BUF_INIT;
-
-	buf_printf(&b, "{\"id\":\"i\",\"op\":\"interrupt\",\"session\":\"%s\"}\n",
-	    w->job->session);
-	wire_put(w->wire, b.p, b.n);
-	buf_free(&b);
-	set_timer(w, (int)w->pool->o.stuck_ms);
-}
-
-static void
-on_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct worker *w = arg;
-
-	(void)fd;
-	(void)what;
-	if (!w->wire || (w->job && w->interrupting &&
-	    time_mono_ms() >= w->patience))
-		proc_kill(w->pid, SIGKILL);
-	else if (w->job && w->interrupting)
-		put_interrupt(w);
-}
-
-static bool
-starts(const char **p, size_t *n, const char *s)
-{
-	size_t len = strlen(s);
-
-	if (*n < len || memcmp(*p, s, len))
-		return false;
-	*p += len;
-	*n -= len;
-	return true;
-}
-
-/*
- * {"id":7,"event":{...}}, {"id":7,"tool":{...}} or {"id":7,...}: only the id and which of
- * them it is are looked at; an event is handed on as the bytes that it is.
- */
-static void
-on_line(void *arg, const char *p, size_t n)
-{
-	struct worker *w = arg;
-	const struct job_hooks *hooks;
-	const char *line = p;
-	size_t all = n;
-	unsigned long id = 0;
-
-	if (starts(&p, &n, "{\"id\":\"i\",")) {
-		if (w->interrupting && memmem(p, n, "false", 5))
-			set_timer(w, NUDGE_MS);
-		return;
-	}
-	if (!starts(&p, &n, "{\"id\":"))
-		return;
-	for (; n && *p >= '0' && *p <= '9'; p++, n--)
-		id = id * 10 + (unsigned long)(*p - '0');
-	if (!w->job || w->job->id != id)
-		return;
-	hooks = &w->job->hooks;
-	if (starts(&p, &n, ",\"event\":")) {
-		if (hooks->event)
-			hooks->event(hooks->arg, p, n - 1);
-	} else if (starts(&p, &n, ",\"tool\":")) {
-		if (hooks->tool)
-			hooks->tool(hooks->arg, json_slice(p, n - 1));
-	} else {
-		finish(w->job, json_slice(line, all), NULL);
-	}
-}
-
-static void
-on_too_long(void *arg)
-{
-	struct worker *w = arg;
-
-	warn("a worker wrote more than %zu MiB in one line; it is ended",
-	    ANSWER_MAX >> 20);
-	proc_kill(w->pid, SIGKILL);
-}
-
-/* ---- starting ---- */
-
-static struct worker *
-worker_new(struct pool *p, struct err *e)
-{
-	static const struct wire_hooks hooks = { .line = on_line,
-	    .too_long = on_too_long, .ended = on_ended };
-	struct wire_hooks h = hooks;
-	struct proc_spec spec = { .argv = p->o.argv, .err = STDERR_FILENO };
-	struct worker *w = NULL;
-	int fds[2];
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-		err_sys(e, E_INTERNAL_ERROR, "socketpair");
-		return NULL;
-	}
-	spec.in = spec.out = fds[1];
-	if (proc_spawn(&spec, &pid, e) < 0) {
-		close(fds[0]);
-	} else {
-		evutil_make_socket_nonblocking(fds[0]);
-		w = xcalloc(1, sizeof *w);
-		w->pool = p;
-		w->pid = pid;
-		h.arg = w;
-		w->wire = wire_new(p->o.base, fds[0], fds[0], ANSWER_MAX, 0,
-		    &h);
-		w->timer = evtimer_new(p->o.base, on_timer, w);
-		TAILQ_INSERT_HEAD(&p->workers, w, link);
-		p->n_workers++;
-		p->started++;
-	}
-	close(fds[1]);
-	return w;
-}
-
-/* No more jobs: at the end of its input it exits. */
-static void
-retire(struct worker *w)
-{
-	w->retired = true;
-	wire_hang_up(w->wire);
-}
-
-static bool
-worn_out(struct worker *w)
-{
-	const struct pool_opts *o = &w->pool->o;
-	bool looked = w->looked == w->jobs;
-
-	w->looked = w->jobs;
-	return w->jobs >= o->recycle ||
-	    (!looked && proc_resident(w->pid) > o->too_large);
-}
-
-static void
-give(struct worker *w, struct job *j)
-{
-	struct buf head = BUF_INIT;
-
-	TAILQ_REMOVE(&w->pool->queue, j, link);
-	j->worker = w;
-	w->job = j;
-	w->jobs++;
-	memcpy(w->last, j->session, sizeof w->last);
-	buf_printf(&head, "{\"id\":%lu,", j->id);
-	wire_put(w->wire, head.p, head.n);
-	wire_put(w->wire, j->members, j->n);
-	wire_put(w->wire, "\n", 1);
-	buf_free(&head);
-	free(j->members);
-	j->members = NULL;
-	TAILQ_REMOVE(&w->pool->workers, w, link);
-	TAILQ_INSERT_HEAD(&w->pool->workers, w, link);
-}
+/* ---- who runs what ---- */
 
 /* One that ran this session last knows it best. */
 static struct worker *
@@ -369,8 +89,8 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (w = TAILQ_FIRST(&p->workers); w; w = after) {
 		after = TAILQ_NEXT(w, link);
-		if (!w->job && !w->retired && worn_out(w))
-			retire(w);
+		if (!w->job && !w->retired && worker_worn_out(w))
+			worker_retire(w);
 	}
 	for (j = TAILQ_FIRST(&p->queue); j; j = next) {
 		next = TAILQ_NEXT(j, link);
@@ -382,11 +102,19 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 		if (!w && !(w = worker_new(p, &e))) {
 			TAILQ_REMOVE(&p->queue, j, link);
 			event_active(p->kick, 0, 0);
-			finish(j, JTEXT_NONE, &e);
+			job_finish(j, JTEXT_NONE, &e);
 			return;
 		}
-		give(w, j);
+		worker_give(w, j);
 	}
+}
+
+static void
+on_child(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	workers_reap(arg);
 }
 
 /* ---- the public side ---- */
@@ -476,16 +204,6 @@ job_offer(struct job *j, struct jtext tools)
 	tell(j, &b);
 }
 
-static void
-interrupt(struct worker *w)
-{
-	if (!w->job || !w->wire || !*w->job->session || w->interrupting)
-		return;
-	w->interrupting = true;
-	w->patience = time_mono_ms() + (int64_t)w->pool->o.stuck_ms;
-	put_interrupt(w);
-}
-
 bool
 pool_interrupt(struct pool *p, const char *session)
 {
@@ -493,7 +211,7 @@ pool_interrupt(struct pool *p, const char *session)
 
 	for (w = TAILQ_FIRST(&p->workers); w; w = TAILQ_NEXT(w, link))
 		if (w->job && !strcmp(w->job->session, session)) {
-			interrupt(w);
+			worker_interrupt(w);
 			return true;
 		}
 	return false;

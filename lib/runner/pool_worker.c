@@ -1,0 +1,262 @@
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/proc.h"
+#include "runner/pool_impl.h"
+#include "runner/wire.h"
+
+#define ANSWER_MAX ((size_t)256 << 20)	/* bytes of a worker's line */
+#define LINGER_MS 1000	/* between a worker's last word and its end */
+#define NUDGE_MS 20	/* an interrupt came before its run: say it again */
+
+/* ---- its end ---- */
+
+void
+worker_free(struct worker *w)
+{
+	TAILQ_REMOVE(&w->pool->workers, w, link);
+	w->pool->n_workers--;
+	event_free(w->timer);
+	wire_free(w->wire);
+	free(w);
+}
+
+static void
+reaped(struct worker *w, int status)
+{
+	struct err e = ERR_NONE;
+	struct job *j = w->job;
+
+	if (j && WIFSIGNALED(status))
+		err_set(&e, E_INTERNAL_ERROR,
+		    "the turn's process was ended by signal %d (%s)",
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else if (j)
+		err_set(&e, E_INTERNAL_ERROR, "the turn's process ended with "
+		    "status %d before it answered", WEXITSTATUS(status));
+	e.retryable = true;
+	w->pool->crashed += j != NULL;
+	event_active(w->pool->kick, 0, 0);
+	worker_free(w);
+	if (j) {
+		j->worker = NULL;
+		job_finish(j, JTEXT_NONE, &e);
+	}
+}
+
+void
+workers_reap(struct pool *p)
+{
+	struct worker *w = TAILQ_FIRST(&p->workers), *next;
+	int status;
+
+	for (; w; w = next) {
+		next = TAILQ_NEXT(w, link);
+		/* Its last words first: their end is seen by the wire. */
+		if (!w->wire && proc_poll(w->pid, &status))
+			reaped(w, status);
+	}
+}
+
+static void
+set_timer(struct worker *w, int ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	event_add(w->timer, &tv);
+}
+
+static void
+on_ended(void *arg, bool broken)
+{
+	struct worker *w = arg;
+
+	if (broken)	/* its output tells the rest */
+		return;
+	w->retired = true;
+	wire_free(w->wire);
+	w->wire = NULL;
+	set_timer(w, LINGER_MS);
+	/* It may have ended before its wire did. */
+	event_active(w->pool->child, EV_SIGNAL, 1);
+}
+
+/* ---- what it is told ---- */
+
+void
+worker_retire(struct worker *w)
+{
+	w->retired = true;
+	wire_hang_up(w->wire);
+}
+
+void
+worker_give(struct worker *w, struct job *j)
+{
+	struct buf head = BUF_INIT;
+
+	TAILQ_REMOVE(&w->pool->queue, j, link);
+	j->worker = w;
+	w->job = j;
+	w->jobs++;
+	memcpy(w->last, j->session, sizeof w->last);
+	buf_printf(&head, "{\"id\":%lu,", j->id);
+	wire_put(w->wire, head.p, head.n);
+	wire_put(w->wire, j->members, j->n);
+	wire_put(w->wire, "\n", 1);
+	buf_free(&head);
+	free(j->members);
+	j->members = NULL;
+	TAILQ_REMOVE(&w->pool->workers, w, link);
+	TAILQ_INSERT_HEAD(&w->pool->workers, w, link);
+}
+
+static void
+put_interrupt(struct worker *w)
+{
+	struct buf b = BUF_INIT;
+
+	buf_printf(&b, "{\"id\":\"i\",\"op\":\"interrupt\",\"session\":\"%s\"}\n",
+	    w->job->session);
+	wire_put(w->wire, b.p, b.n);
+	buf_free(&b);
+	set_timer(w, (int)w->pool->o.stuck_ms);
+}
+
+void
+worker_interrupt(struct worker *w)
+{
+	if (!w->job || !w->wire || !*w->job->session || w->interrupting)
+		return;
+	w->interrupting = true;
+	w->patience = time_mono_ms() + (int64_t)w->pool->o.stuck_ms;
+	put_interrupt(w);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+
+	(void)fd;
+	(void)what;
+	if (!w->wire || (w->job && w->interrupting &&
+	    time_mono_ms() >= w->patience))
+		proc_kill(w->pid, SIGKILL);
+	else if (w->job && w->interrupting)
+		put_interrupt(w);
+}
+
+/* ---- what it says ---- */
+
+static bool
+starts(const char **p, size_t *n, const char *s)
+{
+	size_t len = strlen(s);
+
+	if (*n < len || memcmp(*p, s, len))
+		return false;
+	*p += len;
+	*n -= len;
+	return true;
+}
+
+/*
+ * {"id":7,"event":{...}}, {"id":7,"tool":{...}} or {"id":7,...}: only the id and which of
+ * them it is are looked at; an event is handed on as the bytes that it is.
+ */
+static void
+on_line(void *arg, const char *p, size_t n)
+{
+	struct worker *w = arg;
+	const struct job_hooks *hooks;
+	const char *line = p;
+	size_t all = n;
+	unsigned long id = 0;
+
+	if (starts(&p, &n, "{\"id\":\"i\",")) {
+		if (w->interrupting && memmem(p, n, "false", 5))
+			set_timer(w, NUDGE_MS);
+		return;
+	}
+	if (!starts(&p, &n, "{\"id\":"))
+		return;
+	for (; n && *p >= '0' && *p <= '9'; p++, n--)
+		id = id * 10 + (unsigned long)(*p - '0');
+	if (!w->job || w->job->id != id)
+		return;
+	hooks = &w->job->hooks;
+	if (starts(&p, &n, ",\"event\":")) {
+		if (hooks->event)
+			hooks->event(hooks->arg, p, n - 1);
+	} else if (starts(&p, &n, ",\"tool\":")) {
+		if (hooks->tool)
+			hooks->tool(hooks->arg, json_slice(p, n - 1));
+	} else {
+		job_finish(w->job, json_slice(line, all), NULL);
+	}
+}
+
+static void
+on_too_long(void *arg)
+{
+	struct worker *w = arg;
+
+	warn("a worker wrote more than %zu MiB in one line; it is ended",
+	    ANSWER_MAX >> 20);
+	proc_kill(w->pid, SIGKILL);
+}
+
+/* ---- its start and its wear ---- */
+
+struct worker *
+worker_new(struct pool *p, struct err *e)
+{
+	static const struct wire_hooks hooks = { .line = on_line,
+	    .too_long = on_too_long, .ended = on_ended };
+	struct wire_hooks h = hooks;
+	struct proc_spec spec = { .argv = p->o.argv, .err = STDERR_FILENO };
+	struct worker *w = NULL;
+	int fds[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+		err_sys(e, E_INTERNAL_ERROR, "socketpair");
+		return NULL;
+	}
+	spec.in = spec.out = fds[1];
+	if (proc_spawn(&spec, &pid, e) < 0) {
+		close(fds[0]);
+	} else {
+		evutil_make_socket_nonblocking(fds[0]);
+		w = xcalloc(1, sizeof *w);
+		w->pool = p;
+		w->pid = pid;
+		h.arg = w;
+		w->wire = wire_new(p->o.base, fds[0], fds[0], ANSWER_MAX, 0,
+		    &h);
+		w->timer = evtimer_new(p->o.base, on_timer, w);
+		TAILQ_INSERT_HEAD(&p->workers, w, link);
+		p->n_workers++;
+		p->started++;
+	}
+	close(fds[1]);
+	return w;
+}
+
+bool
+worker_worn_out(struct worker *w)
+{
+	const struct pool_opts *o = &w->pool->o;
+	bool looked = w->looked == w->jobs;
+
+	w->looked = w->jobs;
+	return w->jobs >= o->recycle ||
+	    (!looked && proc_resident(w->pid) > o->too_large);
+}
