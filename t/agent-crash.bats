@@ -29,6 +29,12 @@ fresh() {
 	S=$(rkat-session create)
 }
 
+fresh_schema() {
+	rm -f lines
+	: >lines
+	S=$(rkat-session create --schema '{"type":"object"}')
+}
+
 # queue TEXT MODE
 queue() { rkat-session input --mode "$2" "$S" "$1" >/dev/null; }
 
@@ -133,4 +139,53 @@ sound() {
 		n=$((n + 1))
 	done
 	[ "$n" -gt 6 ]
+}
+
+@test "a queued prompt with a schema: killed at any point, the next drain goes on behind what is there" {
+	for when in before after; do
+		n=1
+		while
+			fresh_schema; queue go queue
+			die_at "commit.$when:$n" --drain "$S"
+		do
+			rkat-turn --drain "$S" </dev/null >/dev/null
+			sound "$when $n"
+			same "$when $n $(db "SELECT state FROM inputs WHERE session = '$S'")" "$when $n consumed"
+			same "$when $n $(jq -r 'select(.payload.type == "run_completed").payload.result' "$(realm_dir)/events/$S.jsonl")" "$when $n {\"final\":1}"
+			same "$when $n $(jq -r 'if .role == "user" then .content else .blocks[0].data.text // "" end | .[:20]' "$T/messages" | paste -sd '|')" \
+			    "$when $n |go|on it||final|Give your final outp|{\"final\":1}"
+			n=$((n + 1))
+		done
+		[ "$n" -gt 8 ]	# admit, response, two results, results, response, question, JSON, end
+	done
+}
+
+@test "structured output that never fits: deaths on the way do not buy it more attempts" {
+	sim_script '{"match":{"user":"valid"},"reply":{"text":"no"}}' '{"reply":{"text":"final"}}'
+	n=1
+	while
+		fresh_schema; queue go queue
+		die_at "commit.after:$n" --drain "$S"
+	do
+		rkat-turn --drain "$S" </dev/null >/dev/null 2>&1 || [ $? -eq 30 ]
+		sound "$n"
+		same "$n $(db "SELECT state, asked FROM runs WHERE session = '$S'")" "$n failed|2"
+		same "$n $(db "SELECT state FROM inputs WHERE session = '$S'")" "$n abandoned"
+		same "$n $(grep -c '"role":"user"' "$T/messages")" "$n 3"
+		n=$((n + 1))
+	done
+	[ "$n" -gt 6 ]	# admit, response, question, JSON, question, JSON, end
+}
+
+@test "a run whose JSON is there is completed, whoever waited for it" {
+	fresh_schema
+	sim_script '{"match":{"user":"JSON"},"reply":{"text":"{\"final\":1}"}}' '{"reply":{"text":"final"}}'
+	die_at commit.after:2 "$S" "go"	# the answer: nobody waits for its JSON any more
+	rkat-turn --drain "$S" </dev/null >/dev/null
+	same "$(db "SELECT group_concat(state) FROM runs")" interrupted
+	die_at commit.after:4 "$S" "next"
+	rkat-turn --drain "$S" </dev/null >/dev/null
+	same "$(db "SELECT group_concat(state) FROM runs")" interrupted,completed
+	sound "JSON"
+	same "$(tail -n 1 "$(realm_dir)/events/$S.jsonl" | jq -r .payload.result)" '{"final":1}'
 }

@@ -401,6 +401,7 @@ retry_failed(struct agent *a, struct err *e)
 	if ((rc = run_last(a->env.db, a->s.id, &last, e)) <= 0)
 		return rc;
 	new_run(a, last.attempts + !strcmp(last.state, "failed"));
+	a->run.asked = last.asked;
 	run_free(&last);
 	a->direct = false;
 	return start_at_boundary(a, NULL, true, e);

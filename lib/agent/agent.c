@@ -332,8 +332,6 @@ run_once(struct agent *a, const struct run_spec *spec, bool drain,
 	a->budget.used[BUDGET_TIME] = 0;
 	a->budget.warned[BUDGET_TIME] = false;
 	a->started = time_mono_ms();
-	a->extracting = false;
-	a->failures = 0;
 	if (agent_loop(a, &failed) < 0 && failed.code == E_NONE)
 		err_set(&failed, E_INTERNAL_ERROR, "run ended without a reason");
 	if (finish_run(a, &failed) < 0) {

@@ -21,17 +21,25 @@ wrapper(const struct agent *a)
 	return json_slice(a->set.schema.p, a->set.schema.n);
 }
 
+/* The question and that it was asked: one step. */
 static int
 put_user(struct agent *a, const char *p, size_t n, struct err *e)
 {
 	struct buf m = BUF_INIT;
-	int rc;
+	int rc = -1;
 
 	jput_open(&m, '{');
 	jput_kcstr(&m, "role", "user");
 	jput_kstr(&m, "content", p, n);
 	jput_close(&m, '}');
-	rc = step_message(a, &m, STEP("turn.extract"), e);
+	if (step_begin(a, e) < 0)
+		goto done;
+	a->run.asked++;
+	if (step_append(a, &m, NULL, e) < 0 || step_save(a, e) < 0)
+		step_abort(a);
+	else
+		rc = step_commit(a, STEP("turn.extract"), e);
+done:
 	buf_free(&m);
 	return rc;
 }
@@ -52,8 +60,6 @@ extract_begin(struct agent *a, struct err *e)
 	if (rc < 0)
 		return err_set(e, E_AGENT_ERROR, "Invalid output schema: %s",
 		    why.text);
-	a->extracting = true;
-	a->failures = 0;
 	return put_user(a, prompt, strlen(prompt), e);
 }
 
@@ -99,9 +105,23 @@ extract_read(struct agent *a, const struct buf *text, struct err *e)
 	    &a->out->structured, &why) == 0)
 		return 1;
 	buf_trunc(&a->out->structured, 0);
-	if (++a->failures >= a->set.attempts)
+	if (a->run.asked >= a->set.attempts)
 		return err_set(e, E_AGENT_ERROR, "Structured output validation "
-		    "failed after %lld attempts: %s", (long long)a->failures,
+		    "failed after %lld attempts: %s", (long long)a->run.asked,
 		    why.text);
 	return ask_again(a, why.text, e);
+}
+
+bool
+extract_fits(const struct agent *a, struct jtext message)
+{
+	struct jtext schema = json_get(json_text(a->s.build), "output_schema");
+	struct buf text = BUF_INIT, value = BUF_INIT;
+	bool fits;
+
+	finish_text(message, &text);
+	fits = output_read(schema, buf_str(&text), text.n, &value, NULL) == 0;
+	buf_free(&text);
+	buf_free(&value);
+	return fits;
 }

@@ -11,8 +11,8 @@
  * said, so that whoever finds the row can say it if we cannot any more.
  */
 
-static bool
-message_text(struct jtext m, struct buf *text)
+bool
+finish_text(struct jtext m, struct buf *text)
 {
 	struct jiter it;
 	size_t before = text->n, n;
@@ -37,7 +37,7 @@ void
 finish_last_text(const struct agent *a, struct buf *text)
 {
 	for (size_t i = a->msgs.n; i-- > 0; )
-		if (message_text(a->msgs.v[i], text))
+		if (finish_text(a->msgs.v[i], text))
 			return;
 }
 

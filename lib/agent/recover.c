@@ -9,8 +9,9 @@
  * What a dead process left behind, put right under the session's lock:
  *
  *   an answer whose tool calls have no results	their journal and "interrupted" fill in
- *   a run that is "running"			its answer is there: it is completed;
- *						nobody waits for it: it is taken up again;
+ *   a run that is "running"			its last word is there: it is completed;
+ *						nobody waits for it: it is taken up again,
+ *						behind its answer if only its JSON is missing;
  *						else it is closed as interrupted
  *   an ended run whose end was not told	it is told now
  *
@@ -86,11 +87,20 @@ last_message(const struct agent *a)
 	return a->msgs.n ? a->msgs.v[a->msgs.n - 1] : JTEXT_NONE;
 }
 
+/* The tools that an answer asked for have their results behind it. */
 static bool
 answered(const struct agent *a)
 {
 	return a->run.turns > 0 &&
-	    json_str_is(json_get(last_message(a), "role"), "block_assistant") &&
+	    json_str_is(json_get(last_message(a), "role"), "block_assistant");
+}
+
+static bool
+last_word(const struct agent *a)
+{
+	if (!answered(a))
+		return false;
+	return a->run.asked > 0 ? extract_fits(a, last_message(a)) :
 	    !json_get(json_text(a->s.build), "output_schema").p;
 }
 
@@ -132,9 +142,10 @@ recover(struct agent *a, struct err *e)
 		return -1;
 	if (!running)
 		return 0;
-	if (answered(a))
+	if (last_word(a))
 		return complete(a, e);
 	if (can_be_taken_up(a, &take_up, e) < 0)
 		return -1;
-	return take_up && admit_at_boundary(a) ? 0 : recover_close(a, true, e);
+	return take_up && (admit_at_boundary(a) || answered(a)) ? 0 :
+	    recover_close(a, true, e);
 }

@@ -92,8 +92,6 @@ struct agent {
 	int64_t started;		/* on the monotonic clock, for the time budget */
 	int64_t turn;			/* number of the model call under way */
 	struct run_result *out;
-	bool extracting;		/* the answer was given, now its JSON */
-	int64_t failures;		/* extraction answers that did not fit */
 };
 
 /* ---- agent.c ---- */
@@ -261,6 +259,8 @@ int extract_begin(struct agent *a, struct err *e);
 void extract_params(struct agent *a, struct buf *params);
 /* 1: the answer fits (result filled); 0: asked again; -1. */
 int extract_read(struct agent *a, const struct buf *text, struct err *e);
+/* Is the message the JSON that was asked for? */
+bool extract_fits(const struct agent *a, struct jtext message);
 
 /* ---- compact.c ---- */
 int compact_maybe(struct agent *a, struct err *e);
@@ -274,6 +274,8 @@ int compact_maybe(struct agent *a, struct err *e);
  * not do so for ever.
  */
 #define DEATHS_MAX 50
+/* Append the text of an assistant message; false if it has none. */
+bool finish_text(struct jtext message, struct buf *text);
 /* Text of the newest assistant message that has any, in the whole session. */
 void finish_last_text(const struct agent *a, struct buf *text);
 /* End the run: hooks, rows, the terminal event.  failed: E_NONE means success. */

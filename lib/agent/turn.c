@@ -93,14 +93,14 @@ static int
 make_call(struct agent *a, struct call *c, struct err *e)
 {
 	*c = (struct call){
-		.tools = !a->extracting,
+		.tools = a->run.asked == 0,
 		.max_tokens = a->set.max_tokens,
 		.temperature = a->set.temperature,
 	};
 	buf_put(&c->params, a->set.params.p, a->set.params.n);
 	if (point_request(a, c, e) < 0)
 		return -1;
-	if (a->extracting) {
+	if (a->run.asked > 0) {
 		c->temperature = 0.0;
 		extract_params(a, &c->params);
 	}
@@ -199,32 +199,48 @@ tool_turn(struct agent *a, const struct buf *message, struct err *e)
 	return compact_maybe(a, e);
 }
 
-/* An answer without tool calls: 1 if it is the last word of the run. */
+/* Behind an answer without tool calls: 1 if it is the last word of the run. */
+static int
+after_answer(struct agent *a, const struct buf *text, struct err *e)
+{
+	int rc;
+
+	buf_trunc(&a->out->text, 0);
+	buf_put(&a->out->text, buf_str(text), text->n);
+	if (a->run.asked > 0)
+		rc = extract_read(a, text, e);
+	else if ((rc = admit_steer(a, e)) > 0)
+		rc = 0;
+	else if (rc == 0)
+		rc = a->set.schema.n ? extract_begin(a, e) : 1;
+	return rc != 0 ? rc : compact_maybe(a, e);
+}
+
 static int
 answer_turn(struct agent *a, const struct model_reply *reply,
     const struct buf *text, struct err *e)
 {
-	int rc;
-
 	if (point_boundary(a, e) < 0)
 		return -1;
 	say_turn_completed(a, reply);
-	buf_trunc(&a->out->text, 0);
-	buf_put(&a->out->text, buf_str(text), text->n);
 	a->out->stopped = reply->stop == STOP_MAX_TOKENS ?
 	    "the answer was cut at the limit of its tokens" :
 	    reply->stop == STOP_CONTENT_FILTER ?
 	    "the provider's content filter ended the answer" : NULL;
-	if (!a->extracting) {
-		if ((rc = admit_steer(a, e)) != 0)
-			return rc < 0 ? -1 : compact_maybe(a, e);
-		if (a->set.schema.n == 0)
-			return 1;
-		rc = extract_begin(a, e);
-	} else {
-		rc = extract_read(a, text, e);
-	}
-	return rc != 0 ? rc : compact_maybe(a, e);
+	return after_answer(a, text, e);
+}
+
+/* Its process died behind the answer: the answer stays, what it is to become goes on. */
+static int
+take_up_answer(struct agent *a, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	int rc;
+
+	finish_text(a->msgs.v[a->msgs.n - 1], &text);
+	rc = after_answer(a, &text, e);
+	buf_free(&text);
+	return rc;
 }
 
 static int
@@ -266,9 +282,10 @@ agent_loop(struct agent *a, struct err *e)
 	admit_last_prompt(a, &prompt);
 	rc = point_run_started(a, buf_str(&prompt), e);
 	buf_free(&prompt);
-	if (rc < 0 || compact_maybe(a, e) < 0)
+	if (rc < 0)
 		return -1;
-	for (;;) {
+	rc = admit_at_boundary(a) ? compact_maybe(a, e) : take_up_answer(a, e);
+	while (rc == 0) {
 		if (agent_cancelled(a))
 			return agent_set_cancelled(e);
 		if (a->run.turns >= a->set.max_turns)
@@ -280,7 +297,7 @@ agent_loop(struct agent *a, struct err *e)
 		callback_changes(a);
 		if (tell_jobs(a, e) < 0)
 			return -1;
-		if ((rc = one_turn(a, e)) != 0)
-			return rc < 0 ? -1 : 0;
+		rc = one_turn(a, e);
 	}
+	return rc < 0 ? -1 : 0;
 }

@@ -9,24 +9,24 @@
 static const char sql_insert[] =
     "INSERT INTO runs(state, terminal, started_ms, ended_ms, input_tokens,"
     "  output_tokens, cache_creation_tokens, cache_read_tokens, turns,"
-    "  tool_calls, attempts, deaths, id, session)"
+    "  tool_calls, attempts, deaths, asked, id, session)"
     " VALUES(?1, ?2, ?3, ?4, ?5, ?6, nullif(?7, -1), nullif(?8, -1), ?9, ?10,"
-    "  ?11, ?12, ?13, ?14)";
+    "  ?11, ?12, ?13, ?14, ?15)";
 static const char sql_update[] =
     "UPDATE runs SET state = ?1, terminal = ?2, started_ms = ?3,"
     "  ended_ms = ?4, input_tokens = ?5, output_tokens = ?6,"
     "  cache_creation_tokens = nullif(?7, -1),"
     "  cache_read_tokens = nullif(?8, -1), turns = ?9, tool_calls = ?10,"
-    "  attempts = ?11, deaths = ?12"
-    " WHERE id = ?13 AND session = ?14";
+    "  attempts = ?11, deaths = ?12, asked = ?13"
+    " WHERE id = ?14 AND session = ?15";
 
 static int
 put(struct db *db, const char *sql, const struct run *r, struct err *e)
 {
-	int rc = db_run(db, e, sql, "ssiiiiiiiiiiss", r->state, r->terminal,
+	int rc = db_run(db, e, sql, "ssiiiiiiiiiiiss", r->state, r->terminal,
 	    r->started_ms, r->ended_ms, r->usage.input, r->usage.output,
 	    r->usage.cache_creation, r->usage.cache_read, r->turns,
-	    r->tool_calls, r->attempts, r->deaths, r->id, r->session);
+	    r->tool_calls, r->attempts, r->deaths, r->asked, r->id, r->session);
 
 	if (rc == 0)
 		return err_set(e, E_NOT_FOUND, "run not found: %s", r->id);
@@ -49,7 +49,7 @@ static const char sql_last[] =
     "SELECT id, session, state, terminal, started_ms, ended_ms, input_tokens,"
     "  output_tokens, ifnull(cache_creation_tokens, -1),"
     "  ifnull(cache_read_tokens, -1), turns, tool_calls, attempts,"
-    "  deaths FROM runs WHERE session = ?1 ORDER BY seq DESC LIMIT 1";
+    "  deaths, asked FROM runs WHERE session = ?1 ORDER BY seq DESC LIMIT 1";
 
 static void
 read_row(sqlite3_stmt *st, struct run *r)
@@ -68,6 +68,7 @@ read_row(sqlite3_stmt *st, struct run *r)
 	r->tool_calls = sqlite3_column_int64(st, 11);
 	r->attempts = sqlite3_column_int64(st, 12);
 	r->deaths = sqlite3_column_int64(st, 13);
+	r->asked = sqlite3_column_int64(st, 14);
 }
 
 int

@@ -26,6 +26,7 @@ struct run {
 	int64_t turns, tool_calls;
 	int64_t attempts;	/* runs over the same inputs that failed before it */
 	int64_t deaths;		/* of its processes, since the model last answered */
+	int64_t asked;		/* how often for the answer as JSON; 0: there is none yet, or none wanted */
 };
 
 /* All inside a transaction. */

@@ -232,5 +232,9 @@ static const char v4[] =
 
     "ALTER TABLE runs ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;";
 
-const char *const db_migrations[] = { v1, v2, v3, v4 };
+/* How far structured output is, so that it goes on behind the answer that is there. */
+static const char v5[] =
+    "ALTER TABLE runs ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;";
+
+const char *const db_migrations[] = { v1, v2, v3, v4, v5 };
 const int db_version = (int)COUNT(db_migrations);
