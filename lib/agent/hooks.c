@@ -11,35 +11,6 @@
 #include "base/util.h"
 #include "store/config.h"
 
-#define LOOK_MS 50		/* how soon a cancel is seen */
-#define FAREWELL_MS 2000	/* what background hooks get in the end */
-
-/* A patch that a background hook wants; told at the next point. */
-struct published {
-	const struct hook *hook;
-	enum hook_point point;
-	struct buf envelope;
-};
-
-/* A background hook under way. */
-struct background {
-	struct hooks *h;
-	const struct hook *hook;
-	struct buf invocation;
-	struct hook_run *run;
-};
-
-struct hooks {
-	struct hooks_env env;
-	struct hook_list list;
-	int64_t payload_max, background_max;
-	struct background **running;	/* background_max at most */
-	size_t n_running;
-	struct published *published;
-	size_t n_published;
-	int64_t revision;
-};
-
 /* One invocation on its way through the foreground hooks of a point. */
 struct chain {
 	struct hooks *h;
@@ -55,8 +26,8 @@ struct chain {
 
 /* ---- events ---- */
 
-static void
-begin_event(struct buf *b, const char *type, const char *id,
+void
+hooks_begin_event(struct buf *b, const char *type, const char *id,
     enum hook_point p)
 {
 	jput_open(b, '{');
@@ -65,8 +36,8 @@ begin_event(struct buf *b, const char *type, const char *id,
 	jput_kcstr(b, "point", hook_point_name(p));
 }
 
-static void
-end_event(struct hooks *h, struct buf *b)
+void
+hooks_end_event(struct hooks *h, struct buf *b)
 {
 	jput_close(b, '}');
 	h->env.emit(h->env.arg, b->p, b->n);
@@ -78,8 +49,8 @@ say_started(struct hooks *h, const struct hook *hook)
 {
 	struct buf b = BUF_INIT;
 
-	begin_event(&b, "hook_started", hook->id, hook->point);
-	end_event(h, &b);
+	hooks_begin_event(&b, "hook_started", hook->id, hook->point);
+	hooks_end_event(h, &b);
 }
 
 static void
@@ -87,9 +58,9 @@ say_completed(const struct chain *c, const struct hook *hook)
 {
 	struct buf b = BUF_INIT;
 
-	begin_event(&b, "hook_completed", hook->id, c->point);
+	hooks_begin_event(&b, "hook_completed", hook->id, c->point);
 	jput_ki64(&b, "duration_ms", time_mono_ms() - c->started_ms);
-	end_event(c->h, &b);
+	hooks_end_event(c->h, &b);
 }
 
 static void
@@ -97,9 +68,9 @@ say_failed(const struct chain *c, const struct hook *hook, const char *error)
 {
 	struct buf b = BUF_INIT;
 
-	begin_event(&b, "hook_failed", hook->id, c->point);
+	hooks_begin_event(&b, "hook_failed", hook->id, c->point);
 	jput_kcstr(&b, "error", error);
-	end_event(c->h, &b);
+	hooks_end_event(c->h, &b);
 }
 
 static void
@@ -108,28 +79,12 @@ say_denied(const struct chain *c)
 	const struct hook_outcome *o = c->out;
 	struct buf b = BUF_INIT;
 
-	begin_event(&b, "hook_denied", o->hook_id, c->point);
+	hooks_begin_event(&b, "hook_denied", o->hook_id, c->point);
 	jput_kcstr(&b, "reason_code", o->reason_code);
 	jput_kcstr(&b, "message", o->message);
 	if (o->payload.n)
 		jput_kraw(&b, "payload", o->payload.p, o->payload.n);
-	end_event(c->h, &b);
-}
-
-/* What background hooks have wanted since the last point. */
-static void
-say_published(struct hooks *h)
-{
-	for (size_t i = 0; i < h->n_published; i++) {
-		struct published *p = &h->published[i];
-		struct buf b = BUF_INIT;
-
-		begin_event(&b, "hook_patch_published", p->hook->id, p->point);
-		jput_kraw(&b, "envelope", p->envelope.p, p->envelope.n);
-		end_event(h, &b);
-		buf_free(&p->envelope);
-	}
-	h->n_published = 0;
+	hooks_end_event(c->h, &b);
 }
 
 /* ---- outcomes ---- */
@@ -210,117 +165,6 @@ take_answer(struct chain *c, const struct hook *hook,
 		keep_patches(c->out, hook, a->patches);
 }
 
-/* The answer, or an error text (new) in place of it. */
-static char *
-parse_answer(const struct hook *hook, const struct hook_result *r,
-    struct hook_answer *a)
-{
-	struct err why = ERR_NONE;
-
-	if (r->error)
-		return xstrdup(r->error);
-	if (hook_answer_parse(a, json_slice(buf_str(&r->answer), r->answer.n),
-	    &why) < 0)
-		return xasprintf("invalid %s hook response: %s",
-		    hook->runtime == RUNTIME_HTTP ? "HTTP" : "command",
-		    why.text);
-	return NULL;
-}
-
-/* ---- background ---- */
-
-static void
-background_free(struct background *b)
-{
-	struct hooks *h = b->h;
-
-	for (size_t i = 0; i < h->n_running; i++)
-		if (h->running[i] == b)
-			h->running[i] = h->running[--h->n_running];
-	buf_free(&b->invocation);
-	free(b);
-}
-
-static void
-publish(struct hooks *h, const struct hook *hook, struct jtext patch)
-{
-	struct published *p;
-	struct buf text = BUF_INIT;
-	char now[32];
-
-	h->published = xrealloc(h->published,
-	    (h->n_published + 1) * sizeof *p);
-	p = &h->published[h->n_published++];
-	*p = (struct published){ .hook = hook, .point = hook->point };
-	time_rfc3339(time_ms(), now);
-	jput_compact(&text, patch.p, patch.n);
-	jput_open(&p->envelope, '{');
-	jput_ki64(&p->envelope, "revision", ++h->revision);
-	jput_kcstr(&p->envelope, "hook_id", hook->id);
-	jput_kcstr(&p->envelope, "point", hook_point_name(hook->point));
-	jput_kraw(&p->envelope, "patch", text.p, text.n);
-	jput_kcstr(&p->envelope, "published_at", now);
-	jput_close(&p->envelope, '}');
-	buf_free(&text);
-}
-
-/* The last of a background hook: nobody waits for its opinion. */
-static void
-on_background(void *arg, struct hook_result *r)
-{
-	struct background *b = arg;
-	const struct hook *hook = b->hook;
-	struct hook_answer a = { .decision = NO_OPINION };
-	char *error = parse_answer(hook, r, &a);
-	bool pre = hook->point == HOOK_RUN_STARTED ||
-	    hook->point == HOOK_PRE_LLM_REQUEST ||
-	    hook->point == HOOK_PRE_TOOL_EXECUTION ||
-	    hook->point == HOOK_TURN_BOUNDARY;
-	struct jiter it = json_iter(a.patches);
-
-	if (error)
-		warn("background hook %s: %s", hook->id, error);
-	else if (pre && (a.decision == DENY || json_count(a.patches)))
-		warn("background hook %s: an observer cannot deny or rewrite",
-		    hook->id);
-	while (!error && !pre && json_next(&it))
-		publish(b->h, hook, it.value);
-	free(error);
-	hook_answer_free(&a);
-	background_free(b);
-}
-
-static void
-start_background(struct hooks *h, const struct hook *hook,
-    struct jtext invocation)
-{
-	struct hook_call call = { .loop = h->env.loop, .hook = hook,
-	    .cwd = h->env.cwd, .payload_max = h->payload_max,
-	    .done = on_background };
-	struct background *b;
-	struct hook_result r;
-
-	if (h->n_running >= (size_t)h->background_max) {
-		warn("background hook %s skipped: %zu are running", hook->id,
-		    h->n_running);
-		return;
-	}
-	b = xcalloc(1, sizeof *b);
-	b->h = h;
-	b->hook = hook;
-	buf_put(&b->invocation, invocation.p, invocation.n);
-	h->running = xrealloc(h->running,
-	    (h->n_running + 1) * sizeof(struct background *));
-	h->running[h->n_running++] = b;
-	call.invocation = json_slice(b->invocation.p, b->invocation.n);
-	call.arg = b;
-	b->run = hook_start(&call, &r);
-	if (!b->run) {
-		on_background(b, &r);
-		hook_result_free(&r);
-	}
-}
-
 /* ---- chains ---- */
 
 static void chain_go(struct chain *c);
@@ -330,7 +174,7 @@ take_result(struct chain *c, const struct hook_result *r)
 {
 	const struct hook *hook = c->order[c->next++];
 	struct hook_answer a = { .decision = NO_OPINION };
-	char *error = parse_answer(hook, r, &a);
+	char *error = hook_answer_of(&a, hook, r);
 
 	c->run = NULL;
 	if (error)
@@ -361,7 +205,7 @@ chain_end(struct chain *c)
 	for (size_t i = 0; i < h->list.n && !c->out->denied; i++)
 		if (h->list.v[i].enabled && h->list.v[i].background &&
 		    h->list.v[i].point == c->point)
-			start_background(h, &h->list.v[i], c->invocation);
+			hooks_background(h, &h->list.v[i], c->invocation);
 }
 
 /* Start the next hook of the chain; those that cannot start have their say at once. */
@@ -458,14 +302,14 @@ hooks_fire(struct hooks *h, enum hook_point p, const struct jtext *invocations,
 		chain_start(&c[i]);
 	}
 	while (!all_over(c, n) && !(h->env.cancel && *h->env.cancel))
-		loop_once(h->env.loop, LOOK_MS);
+		loop_once(h->env.loop, HOOKS_LOOK_MS);
 	for (size_t i = 0; i < n; i++) {
 		if (!c[i].over)
 			chain_break(&c[i]);
 		free(c[i].order);
 	}
 	free(c);
-	say_published(h);
+	hooks_say_published(h);
 }
 
 /* ---- the whole ---- */
@@ -507,21 +351,9 @@ hooks_new(struct hooks **out, const struct hooks_env *env, struct err *e)
 void
 hooks_free(struct hooks *h)
 {
-	int64_t end = time_mono_ms() + FAREWELL_MS, left;
-
 	if (!h)
 		return;
-	while (h->n_running && !(h->env.cancel && *h->env.cancel) &&
-	    (left = end - time_mono_ms()) > 0)
-		loop_once(h->env.loop, left < LOOK_MS ? left : LOOK_MS);
-	while (h->n_running) {
-		hook_stop(h->running[0]->run);
-		background_free(h->running[0]);
-	}
-	for (size_t i = 0; i < h->n_published; i++)
-		buf_free(&h->published[i].envelope);
-	free(h->published);
-	free(h->running);
+	hooks_background_end(h);
 	hooks_list_free(&h->list);
 	free(h);
 }

@@ -128,6 +128,22 @@ hook_answer_parse(struct hook_answer *a, struct jtext text, struct err *e)
 	return 0;
 }
 
+char *
+hook_answer_of(struct hook_answer *a, const struct hook *hook,
+    const struct hook_result *r)
+{
+	struct err why = ERR_NONE;
+
+	if (r->error)
+		return xstrdup(r->error);
+	if (hook_answer_parse(a, json_slice(buf_str(&r->answer), r->answer.n),
+	    &why) < 0)
+		return xasprintf("invalid %s hook response: %s",
+		    hook->runtime == RUNTIME_HTTP ? "HTTP" : "command",
+		    why.text);
+	return NULL;
+}
+
 void
 hook_answer_free(struct hook_answer *a)
 {

@@ -3,7 +3,7 @@
 
 #include "agent/hooks.h"
 
-/* What the engine (hooks.c), the configuration, the runner and the answers share. */
+/* What the engine (hooks.c), its background, configuration, runner and answers share. */
 
 enum hook_runtime { RUNTIME_IN_PROCESS, RUNTIME_COMMAND, RUNTIME_HTTP };
 
@@ -20,12 +20,43 @@ struct hook {
 	char **headers;		/* "name: value" */
 };
 
-/* ---- hooks_config.c ---- */
-
 struct hook_list {
 	struct hook *v;		/* in the effective order */
 	size_t n;
 };
+
+struct hooks {
+	struct hooks_env env;
+	struct hook_list list;
+	int64_t payload_max, background_max;
+	struct background **running;	/* background_max at most */
+	size_t n_running;
+	struct published *published;	/* to be told at the next point */
+	size_t n_published;
+	int64_t revision;
+};
+
+/* ---- hooks.c ---- */
+
+#define HOOKS_LOOK_MS 50	/* how soon a cancel is seen */
+
+/* An event of a hook: an open object, then on its way. */
+void hooks_begin_event(struct buf *b, const char *type, const char *id,
+    enum hook_point p);
+void hooks_end_event(struct hooks *h, struct buf *b);
+
+/* ---- hooks_background.c ---- */
+
+/* Start it, unless too many are running. */
+void hooks_background(struct hooks *h, const struct hook *hook,
+    struct jtext invocation);
+/* What they have wanted since the last point. */
+void hooks_say_published(struct hooks *h);
+/* The run is over: those under way get a moment, then they are ended. */
+void hooks_background_end(struct hooks *h);
+
+/* ---- hooks_config.c ---- */
+
 /* The entries of the configuration, without those that the override disables, then the override's. */
 int hooks_read(struct jtext config, struct jtext override,
     struct hook_list *list, struct err *e);
@@ -74,6 +105,9 @@ struct hook_answer {
 /* Slices point into text. */
 int hook_answer_parse(struct hook_answer *a, struct jtext text,
     struct err *e);
+/* What came of a call, or an error text (new) in place of it. */
+char *hook_answer_of(struct hook_answer *a, const struct hook *hook,
+    const struct hook_result *r);
 void hook_answer_free(struct hook_answer *a);
 
 #endif

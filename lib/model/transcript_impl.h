@@ -5,7 +5,7 @@
 
 #include "model/transcript.h"
 
-/* Between transcript.c, which reads, and transcript_repair.c. */
+/* Between transcript.c, which reads, transcript_parts.c and transcript_repair.c. */
 
 /* What one reading needs. */
 struct reader {
@@ -19,13 +19,26 @@ struct reader {
 	struct err *e;
 };
 
+/* ---- transcript_parts.c ---- */
+
 struct part *transcript_part(struct part **parts, size_t *n,
     enum part_kind kind);
-struct turn *transcript_turn(struct transcript *t, enum turn_role role);
-void transcript_turn_free(struct turn *t);
+void transcript_part_free(struct part *p);	/* what it holds */
+void transcript_drop(struct turn *t, size_t i);
 /* A text part, if the provider takes that text; takes the text. */
 void transcript_text(struct reader *r, struct part **parts, size_t *n,
     char *text, size_t len);
+bool transcript_sayable(const struct reader *r, const char *s, size_t n);
+/* A string or an array of blocks (agent sheet 2.1). */
+void transcript_content(struct reader *r, struct part **parts, size_t *n,
+    struct jtext content);
+
+/* ---- transcript.c ---- */
+
+struct turn *transcript_turn(struct transcript *t, enum turn_role role);
+void transcript_turn_free(struct turn *t);
+
+/* ---- transcript_repair.c ---- */
 
 /* Put the results right behind their calls; what is left of the result turns goes. */
 void transcript_repair(struct reader *r);
