@@ -36,52 +36,63 @@ skip_ws(const char *p, const char *end)
 	return p;
 }
 
-/* End of the string token at p ('"'), or end. */
+/*
+ * End of the string token at p ('"'), or end.  A quote with an odd number of backslashes
+ * before it is part of the string.
+ */
 static inline const char *
 string_end(const char *p, const char *end)
 {
-	for (p++; p < end; p++) {
-		if (*p == '\\')
-			p++;
-		else if (*p == '"')
-			return p + 1;
+	const char *q, *b;
+
+	for (p++; p < end && (q = memchr(p, '"', (size_t)(end - p)));
+	    p = q + 1) {
+		for (b = q; b > p && b[-1] == '\\'; )
+			b--;
+		if ((q - b) % 2 == 0)
+			return q + 1;
 	}
 	return end;
 }
 
-/* End of the value at p, by brackets and quotes only. */
+/* End of the object or array at p, by brackets and quotes only. */
 static inline const char *
-value_end(const char *p, const char *end)
+container_end(const char *p, const char *end)
 {
+	static const bool tells[256] = { ['"'] = true, ['{'] = true,
+	    ['['] = true, ['}'] = true, [']'] = true };
 	size_t depth = 0;
 
 	while (p < end) {
-		char c = *p;
-
-		if (c == '"') {
+		while (p < end && !tells[(unsigned char)*p])
+			p++;
+		if (p == end)
+			break;
+		if (*p == '"') {
 			p = string_end(p, end);
-		} else if (c == '{' || c == '[') {
+		} else if (*p == '{' || *p == '[') {
 			depth++;
 			p++;
-			continue;
-		} else if (c == '}' || c == ']') {
-			if (!depth)
-				return p;
-			depth--;
-			p++;
-		} else if (depth) {
-			p++;
-			continue;
-		} else if (c == ',' || c == ':' || is_ws(c)) {
-			return p;
 		} else {
-			while (p < end && !strchr(",:]} \t\r\n", *p))
-				p++;
+			p++;
+			if (!--depth)
+				return p;
 		}
-		if (!depth)
-			return p;
 	}
 	return end;
+}
+
+/* End of the value at p. */
+static inline const char *
+value_end(const char *p, const char *end)
+{
+	if (p < end && *p == '"')
+		return string_end(p, end);
+	if (p < end && (*p == '{' || *p == '['))
+		return container_end(p, end);
+	while (p < end && *p != ',' && *p != ']' && *p != '}' && !is_ws(*p))
+		p++;
+	return p;
 }
 
 #endif

@@ -50,6 +50,20 @@ provider_parse(const char *s, enum provider *p)
 
 /* ---- files ---- */
 
+/* The built-in file never changes, and workers look into it for every run. */
+static void
+open_built_in(struct catalog *c)
+{
+	static struct jtext models, defaults;
+
+	if (!models.p) {
+		models = json_get(json_text(data_models), "models");
+		defaults = json_get(json_text(data_models), "defaults");
+	}
+	c->layers[1] = models;
+	c->defaults[1] = defaults;
+}
+
 int
 catalog_open(struct catalog *c, const char *user_root, struct err *e)
 {
@@ -60,8 +74,7 @@ catalog_open(struct catalog *c, const char *user_root, struct err *e)
 	int rc = 0;
 
 	*c = (struct catalog){ .user = NULL };
-	c->layers[1] = json_get(json_text(data_models), "models");
-	c->defaults[1] = json_get(json_text(data_models), "defaults");
+	open_built_in(c);
 	if (!path || fs_read(path, CONFIG_MAX, &b, &why) < 0)
 		rc = why.code == E_NONE || why.code == E_NOT_FOUND ? 0 : -1;
 	else if ((rc = json_parse(buf_str(&b), b.n, &v, &why)) < 0)

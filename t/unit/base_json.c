@@ -101,6 +101,39 @@ TEST(slices_keep_the_bytes)
 	OK(json_count(json_path(o, "x/y")) == 3);
 }
 
+/* Is the last member's value found, whatever stands in front of it? */
+static bool
+found_behind(const char *value)
+{
+	struct buf b = BUF_INIT;
+	struct jtext v;
+	bool found;
+
+	buf_printf(&b, "{\"a\":%s,\"z\":7}", value);
+	v = json_get(json_slice(b.p, b.n), "z");
+	found = v.n == 1 && *v.p == '7';
+	v = json_get(json_slice(b.p, b.n), "a");
+	found &= v.n == strlen(value) && !memcmp(v.p, value, v.n);
+	for (size_t n = b.n; n-- > 0; )	/* cut off anywhere: nothing is read behind it */
+		json_get(json_slice(b.p, n), "z");
+	buf_free(&b);
+	return found;
+}
+
+TEST(values_end_where_they_end)
+{
+	OK(found_behind("\"\""));
+	OK(found_behind("\"\\\"\""));
+	OK(found_behind("\"\\\\\""));
+	OK(found_behind("\"\\\\\\\",}\""));
+	OK(found_behind("\"x\\\"\\\\\\\"y\\\\\""));
+	OK(found_behind("\"]}{[,:\""));
+	OK(found_behind("{\"}\":[\"]\",{\"\\\"\":[]}]}"));
+	OK(found_behind("[[],{},[1,-2.5e3,true],\"[\"]"));
+	OK(found_behind("-12.5e+3"));
+	OK(found_behind("null"));
+}
+
 TEST(strings_decode)
 {
 	size_t n;
