@@ -4,7 +4,6 @@
  */
 #include <ctype.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "agent/hooks_impl.h"
 #include "base/jput.h"

@@ -15,12 +15,6 @@
 #define NAMES_MAX 4096			/* $id, and anchors */
 #define LOOKUPS_MAX INT64_C(500000000)	/* for JSON pointers */
 
-#define DRAFT_07_URI "http://json-schema.org/draft-07/schema"
-#define DRAFT_2020_URI "https://json-schema.org/draft/2020-12/schema"
-
-static const struct dialect dialect_07 = { DRAFT_07, VOCAB_ALL };
-static const struct dialect dialect_2020 = { DRAFT_2020, VOCAB_ALL };
-
 /* ---- memory ---- */
 
 struct block {
@@ -143,9 +137,8 @@ find_anchor(const struct schema *s, uint32_t res, const char *name)
 	return NULL;
 }
 
-/* A member that must be a string without NUL, kept with the schema; *text NULL if there is none. */
-static int
-string_member(struct schema *s, uint32_t doc, uint32_t at, const char *key,
+int
+schema_string(struct schema *s, uint32_t doc, uint32_t at, const char *key,
     const char **text, struct err *e)
 {
 	const struct tree *t = &s->docs[doc].tree;
@@ -162,114 +155,6 @@ string_member(struct schema *s, uint32_t doc, uint32_t at, const char *key,
 	memcpy(copy, v->p, v->n);
 	*text = copy;
 	return 0;
-}
-
-/* ---- dialects ---- */
-
-/* Text of a document that is not part of the schema yet. */
-static struct jtext
-fetch(struct schema *s, const char *uri)
-{
-	struct jtext text = schema_meta(uri);
-
-	if (!text.p && (!s->fetch || !s->fetch(s->arg, uri, &text)))
-		return JTEXT_NONE;
-	return text;
-}
-
-/* "$vocabulary" of a metaschema (core 8.1.2). */
-static int
-read_vocabulary(struct jtext all, struct dialect *d, struct err *e)
-{
-	static const struct {
-		const char *name;
-		unsigned bit;
-	} known[] = {
-		{ "core", VOCAB_CORE }, { "applicator", VOCAB_APPLICATOR },
-		{ "unevaluated", VOCAB_UNEVALUATED },
-		{ "validation", VOCAB_VALIDATION }, { "meta-data", 0 },
-		{ "format-annotation", 0 }, { "content", 0 },
-	};
-	static const char prefix[] =
-	    "https://json-schema.org/draft/2020-12/vocab/";
-	struct jiter it = json_iter(all);
-	bool required;
-
-	d->vocab = VOCAB_CORE;
-	while (json_next(&it)) {
-		char *uri = json_str(it.key, NULL);
-		bool found = false;
-
-		for (size_t i = 0; i < COUNT(known); i++)
-			if (!strncmp(uri, prefix, sizeof prefix - 1) &&
-			    !strcmp(uri + sizeof prefix - 1, known[i].name)) {
-				d->vocab |= known[i].bit;
-				found = true;
-			}
-		if (!found && json_bool(it.value, &required) && required)
-			err_set(e, E_INVALID_PARAMS,
-			    "unsupported vocabulary %s", uri);
-		else
-			found = true;
-		free(uri);
-		if (!found)
-			return -1;
-	}
-	return 0;
-}
-
-/* A URI without an empty fragment. */
-static char *
-plain_uri(const char *uri)
-{
-	size_t n = strlen(uri);
-
-	return xstrndup(uri, n && uri[n - 1] == '#' ? n - 1 : n);
-}
-
-/* The dialect that "$schema" names; unchanged if there is none. */
-static int
-read_dialect(struct schema *s, uint32_t doc, uint32_t at, struct dialect *d,
-    struct err *e)
-{
-	struct err why = ERR_NONE;
-	const char *text;
-	struct jtext meta, vocab;
-	char *uri = NULL;
-	int rc = -1;
-
-	if (string_member(s, doc, at, "$schema", &text, e) < 0)
-		return -1;
-	if (!text)
-		return 0;
-	uri = plain_uri(text);
-	if (!strcmp(uri, DRAFT_07_URI) ||
-	    !strcmp(uri, "https://json-schema.org/draft-07/schema")) {
-		*d = dialect_07;
-	} else if (!strcmp(uri, DRAFT_2020_URI)) {
-		*d = dialect_2020;
-	} else {
-		meta = fetch(s, uri);
-		if (!meta.p || json_check(meta.p, meta.n, NULL) < 0 ||
-		    json_kind(meta) != '{') {
-			schema_bad(s, doc, at, e, "$schema: unsupported dialect"
-			    " %s (draft-07 and 2020-12 are known)", text);
-			goto done;
-		}
-		*d = dialect_2020;
-		if (json_str_is(json_get(meta, "$schema"), DRAFT_07_URI "#"))
-			*d = dialect_07;
-		vocab = json_get(meta, "$vocabulary");
-		if (vocab.p && d->draft == DRAFT_2020 &&
-		    read_vocabulary(vocab, d, &why) < 0) {
-			schema_bad(s, doc, at, e, "$schema: %s", why.text);
-			goto done;
-		}
-	}
-	rc = 0;
-done:
-	free(uri);
-	return rc;
 }
 
 /* ---- one schema object ---- */
@@ -292,7 +177,7 @@ read_id(struct schema *s, uint32_t id, struct err *e)
 	uint32_t known;
 	char *uri;
 
-	if (string_member(s, sub->doc, sub->at, "$id", &text, e) < 0)
+	if (schema_string(s, sub->doc, sub->at, "$id", &text, e) < 0)
 		return -1;
 	if (!text)
 		return 0;
@@ -302,7 +187,7 @@ read_id(struct schema *s, uint32_t id, struct err *e)
 		    "$id: a fragment is not allowed; use $anchor");
 	if (hash != text) {
 		uri = uri_resolve(s->res[sub->res].uri, text);
-		if (read_dialect(s, sub->doc, sub->at, &d, e) < 0) {
+		if (schema_dialect(s, sub->doc, sub->at, &d, e) < 0) {
 			free(uri);
 			return -1;
 		}
@@ -325,7 +210,7 @@ read_anchors(struct schema *s, uint32_t id, struct err *e)
 	const char *name;
 
 	for (size_t i = 0; i < COUNT(keys); i++) {
-		if (string_member(s, sub->doc, sub->at, keys[i], &name, e) < 0)
+		if (schema_string(s, sub->doc, sub->at, keys[i], &name, e) < 0)
 			return -1;
 		if (name)
 			add_anchor(s, id, name, i == 1);
@@ -390,7 +275,7 @@ add_doc(struct schema *s, const char *uri, struct jtext text,
 	s->docs[s->n_docs++] = (struct doc){ xstrdup(uri), t,
 	    xcalloc(t.n, sizeof(uint32_t)) };
 	if (t.nodes[0].kind == '{' &&
-	    read_dialect(s, doc, 0, &dialect, e) < 0)
+	    schema_dialect(s, doc, 0, &dialect, e) < 0)
 		return -1;
 	new_sub(s, doc, 0, new_res(s, xstrdup(uri), doc, 0, dialect));
 	return compile_from(s, first, e);
@@ -442,7 +327,7 @@ target_res(struct schema *s, const struct sub *from, const char *ref,
 
 	if (find_res(s, uri, res))
 		goto done;
-	text = fetch(s, uri);
+	text = schema_text(s, uri);
 	if (!text.p)
 		rc = err_set(e, E_INVALID_PARAMS, "no document at %s", uri);
 	else
@@ -510,7 +395,7 @@ schema_new(struct jtext text, schema_fetch *fn, void *arg, struct err *e)
 
 	s->fetch = fn;
 	s->arg = arg;
-	if (add_doc(s, "", text, dialect_2020, e) < 0)
+	if (add_doc(s, "", text, schema_draft_2020, e) < 0)
 		goto fail;
 	for (size_t i = 0; i < s->n_refs; i++) {
 		struct ref ref = s->refs[i];	/* the list may move */

@@ -7,7 +7,7 @@
 
 /*
  * What the compiler (schema.c, schema_keywords.c) hands to the validator
- * (schema_check.c).  A schema object becomes a `sub`, known by its number; a keyword
+ * (schema_run.c).  A schema object becomes a `sub`, known by its number; a keyword
  * that asserts or applies something becomes a `kw` with the function that does it.
  */
 #define NO_SUB UINT32_MAX
@@ -144,6 +144,17 @@ uint32_t schema_sub(struct schema *s, const struct sub *from, uint32_t at);
 /* "<where>: <text>"; -1. */
 int schema_bad(const struct schema *s, uint32_t doc, uint32_t at, struct err *e,
     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* A member that must be a string without NUL, kept with the schema; *text NULL if there is none. */
+int schema_string(struct schema *s, uint32_t doc, uint32_t at, const char *key,
+    const char **text, struct err *e);
+
+/* schema_dialect.c */
+extern const struct dialect schema_draft_2020;
+/* The dialect that "$schema" names; unchanged if there is none. */
+int schema_dialect(struct schema *s, uint32_t doc, uint32_t at,
+    struct dialect *d, struct err *e);
+/* Text of a document that is not part of the schema yet; absent if nobody has it. */
+struct jtext schema_text(struct schema *s, const char *uri);
 
 /* schema_keywords.c: the keywords of a schema object. */
 #define SCHEMA_TYPES 7
@@ -169,7 +180,7 @@ kw_check apply_ref, apply_all, apply_any, apply_one, apply_not, apply_choice,
     apply_dependent, apply_names, apply_members, apply_elements,
     apply_contains, apply_unevaluated_items, apply_unevaluated_properties;
 
-/* ---- the validator's own ---- */
+/* ---- schema_run.c: the walk ---- */
 
 struct scope {
 	const struct scope *up;
@@ -196,6 +207,8 @@ bool run_fail(struct run *r, uint32_t at, const char *keyword,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /* Take work from the budget; false if nothing is left. */
 bool run_spend(struct run *r, uint64_t n);
+/* Is node i of t the same value as node `at` of the instance? */
+bool run_equal(struct run *r, const struct tree *t, uint32_t i, uint32_t at);
 bool run_match(struct run *r, const struct regex *re, const char *p, size_t n);
 const struct entry *run_find(const struct entries *es, const char *p, size_t n);
 

@@ -1,7 +1,6 @@
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/types.h>
 #include <unistd.h>
 
 #include "base/util.h"
