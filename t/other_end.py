@@ -9,6 +9,7 @@ comes in to RECORD, a line of hex for each connection's frame.  MODE:
   reset   read one frame, reset the connection
   mute    read one frame, say nothing
   lie     read one frame, answer with the same
+  choosy  as proxy, but a frame with the word poison is read and dropped
   late    as proxy, but what comes back takes 2 s
   proxy   hand on to port TARGET, both ways; RECORD gets all bytes as they are
 """
@@ -55,6 +56,12 @@ def serve(s):
         pump(s, to)
         return
     data = read_frame(s)
+    if mode == "choosy" and b"poison" not in data:
+        with socket.create_connection(("127.0.0.1", int(sys.argv[4]))) as to:
+            to.sendall(data)
+            s.sendall(read_frame(to))
+        s.close()
+        return
     note(data.hex().encode() + b"\n")
     if mode == "mute":
         s.recv(1)

@@ -43,6 +43,7 @@ state() { db "SELECT state FROM letters WHERE id = '$1'"; }
 error() { db "SELECT ifnull(error, '') FROM letters WHERE id = '$1'"; }
 is_state() { [ "$(state "$1")" = "$2" ]; }
 tried() { [ "$(db "SELECT attempts FROM letters WHERE id = '$1'")" -ge "${2:-1}" ]; }
+silent() { [ "$(db "SELECT silent FROM letters WHERE id = '$L'")" -ge "$1" ]; }
 bodies() { odb "SELECT group_concat(b, ' ') FROM (SELECT json_extract(json, '\$.body') AS b FROM arrivals ORDER BY seq)"; }
 
 # at_once COMMAND...: what it does makes the letter L be tried within 1.5 s.
@@ -192,6 +193,47 @@ arrived() { [ "$(odb 'SELECT count(*) FROM arrivals')" -eq "$1" ]; }
 	same "$(sort -u "$T/record" | wc -l)" 1	# the same envelope each time
 }
 
+@test "outbox: a letter that its peer drops in silence holds up the others for its time, then it is a dead letter" {
+	far
+	other_end choosy "$AT"
+	trust_pair "tcp://127.0.0.1:$PORT"
+	printf 'silent_tries = 3\nsilent_seconds = 1\n' >limits
+	for n in one "poison 1" "poison 2" two three; do send far "$n" >>ids; done
+	background rkat-peerd --limits limits
+	wait_for is_state "$(tail -n 1 ids)" delivered
+	same "$(bodies)" "one two three"
+	same "$(db "SELECT group_concat(state) FROM (SELECT state FROM letters ORDER BY seq)")" delivered,refused,refused,delivered,delivered
+	has "$(error "$(sed -n 2p ids)")" "peer_silent ("
+	has "$(error "$(sed -n 2p ids)")" "none was acknowledged)"
+	[ "$(db "SELECT min(silent) FROM letters WHERE state = 'refused'")" -ge 3 ]
+	has "$(rkat-comms trace "$(sed -n 2p ids)")" "refused: peer_silent"
+	same "$(rkat-comms outbox --dead --json | jq -r .envelope_id | sort)" "$(sed -n 2,3p ids | sort)"
+	same "$(rkat-comms peers --json | jq -r '.peers[0].reachability')" reachable
+	# Sent again it has all its time anew, and nobody behind it whom it would hold up.
+	rkat-comms resend "$(sed -n 2p ids)" >/dev/null
+	L=$(sed -n 2p ids)
+	wait_for silent 4
+	same "$(state "$L")" accepted
+}
+
+@test "outbox: the last letter to one who hears nothing, and all to one who is not there, wait for all of their time" {
+	trust_pair tcp://127.0.0.1:1
+	printf 'silent_tries = 1\nsilent_seconds = 0\n' >limits
+	L=$(send far first)
+	M=$(send far second)
+	background rkat-peerd --limits limits
+	wait_for tried "$L" 3
+	same "$(state "$L")" accepted
+	stop "$PID"
+	other_end close
+	rkat-comms trust add far "$(other key)" "tcp://127.0.0.1:$PORT" >/dev/null
+	background rkat-peerd --limits limits
+	wait_for tried "$M" 3
+	same "$(state "$L"),$(state "$M")" refused,accepted
+	same "$(db "SELECT silent FROM letters WHERE id = '$L'")" 1
+	same "$(rkat-comms peers --json | jq -r '.peers[0].last_unreachable_reason')" offline_or_no_ack
+}
+
 @test "outbox: content blocks to a peer that has no ACK for them: delivered, unconfirmed" {
 	other_end close
 	trust_pair "tcp://127.0.0.1:$PORT"
@@ -210,7 +252,7 @@ arrived() { [ "$(odb 'SELECT count(*) FROM arrivals')" -eq "$1" ]; }
 	L=$(send --kind peer_response --in-reply-to 550e8400-e29b-41d4-a716-446655440000 far)
 	wait_for tried "$L"
 	same "$(state "$L")" accepted
-	has "$(error "$L")" "transport_error (Connection reset by peer)"
+	has "$(error "$L")" "offline_or_no_ack (Connection reset by peer)"
 	stop "$END"
 	other_end close
 	rkat-comms trust add far "$(other key)" "tcp://127.0.0.1:$PORT" >/dev/null

@@ -253,6 +253,9 @@ on_end(struct bufferevent *bev, short what, void *arg)
 	(void)bev;
 	if (c->phase == IDLE)
 		hang_up(c);
+	else if (what & BEV_EVENT_ERROR && c->phase == WAITING &&
+	    error == ECONNRESET)	/* so does an rkat refuse */
+		finish(c, CARRIED_NO_ACK, strerror(error));
 	else if (what & BEV_EVENT_ERROR)
 		finish(c, CARRIED_FAILED, strerror(error));
 	else if (c->phase == GREETING)

@@ -95,6 +95,8 @@ static const struct limit limits_keys[] = {
 	{ "peer_rate", NUMBER(rate), 1, 1000000 },
 	{ "peer_burst", NUMBER(burst), 1, 1000000 },
 	{ "batch", SIZE(batch), 1, 4096 },
+	{ "silent_tries", NUMBER(silent_tries), 1, 1000000 },
+	{ "silent_seconds", NUMBER(silent_s), 0, 31536000 },
 };
 
 static int

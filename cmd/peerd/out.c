@@ -388,9 +388,9 @@ out_close(struct peerd *p)
 	if (!o)
 		return;
 	o->stopping = true;
+	out_commit(o);		/* outcomes point at lanes */
 	while ((r = TAILQ_FIRST(&o->routes)))
 		route_free(r);
-	out_commit(o);
 	event_free(o->timer);
 	event_free(o->commit);
 	event_free(o->grace);

@@ -58,6 +58,7 @@ struct route {
 struct outcome {
 	char id[UUID_LEN + 1];
 	const char *state;
+	struct lane *silent;	/* somebody was there and did not acknowledge it; or NULL */
 	char *error;
 	int64_t next_ms;
 };

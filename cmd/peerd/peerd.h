@@ -27,9 +27,11 @@ struct limits {
 	int deadline_s;		/* from accept to a whole frame */
 	int rate, burst;	/* envelopes of one peer: a second, and at once */
 	size_t batch;		/* admitted with one commit */
+	int silent_tries, silent_s;	/* then a letter that nobody acknowledges holds up no others */
 };
 #define LIMITS { .connections = 256, .per_address = 64, .buffered = 32 << 20, \
-	.deadline_s = 30, .rate = 1000, .burst = 4000, .batch = 256 }
+	.deadline_s = 30, .rate = 1000, .burst = 4000, .batch = 256, \
+	.silent_tries = 8, .silent_s = 900 }
 
 struct peerd {
 	struct options o;

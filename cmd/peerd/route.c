@@ -25,16 +25,30 @@ static void next_letter(struct route *r);
 
 /* ---- outcomes ---- */
 
+/* A lane that was rid of a letter is tried again at once. */
+static int
+write_outcome(struct out *o, const struct outcome *u, struct err *e)
+{
+	const struct limits *m = &o->p->limits;
+	int rc;
+
+	if (!u->silent)
+		return outbox_state(o->p->db, u->id, u->state, u->error,
+		    u->next_ms, e);
+	rc = outbox_silent(o->p->db, u->id, u->error, u->next_ms,
+	    m->silent_tries, (int64_t)m->silent_s * 1000, e);
+	if (rc > 0)
+		u->silent->backoff = (struct backoff){ .failures = 0 };
+	return rc;
+}
+
 static int
 write_outcomes(struct out *o, struct err *e)
 {
 	if (db_begin(o->p->db, e) < 0)
 		return -1;
 	for (size_t i = 0; i < o->n_outcomes; i++) {
-		const struct outcome *u = &o->outcomes[i];
-
-		if (outbox_state(o->p->db, u->id, u->state, u->error,
-		    u->next_ms, e) < 0) {
+		if (write_outcome(o, &o->outcomes[i], e) < 0) {
 			db_rollback(o->p->db);
 			return -1;
 		}
@@ -59,7 +73,7 @@ out_commit(struct out *o)
 		free(o->outcomes[--o->n_outcomes].error);
 }
 
-static void
+static struct outcome *
 outcome(struct out *o, const char *id, const char *state, const char *error,
     int64_t next_ms)
 {
@@ -69,12 +83,14 @@ outcome(struct out *o, const char *id, const char *state, const char *error,
 	u = &o->outcomes[o->n_outcomes++];
 	memcpy(u->id, id, sizeof u->id);
 	u->state = state;
+	u->silent = NULL;
 	u->error = xstrdup(error);
 	u->next_ms = next_ms;
 	if (o->n_outcomes >= COMMIT_MANY)
 		out_in_ms(o->commit, 0);
 	else if (!event_pending(o->commit, EV_TIMEOUT, NULL))
 		out_in_ms(o->commit, COMMIT_MS);
+	return u;
 }
 
 /* ---- a lane under way ---- */
@@ -130,10 +146,12 @@ failed(struct route *r, bool receiver, const char *error)
 {
 	struct backoff *b = receiver ? &r->backoff : &r->busy->backoff;
 	struct out *o = r->o;
+	struct outcome *u;
 
 	back_off(b);
-	outcome(o, r->letters[r->at].id, "accepted", error, time_ms() +
+	u = outcome(o, r->letters[r->at].id, "accepted", error, time_ms() +
 	    b->until - time_mono_ms());
+	u->silent = receiver ? NULL : r->busy;
 	route_leave(r);
 	out_pump(o);
 }

@@ -202,8 +202,9 @@ put_reach(struct directory *d, const char *key)
 	jput_kcstr(d->out, "reachability", rc == 1 ? "reachable" :
 	    rc == 0 ? "unreachable" : "unknown");
 	jput_kcstr(d->out, "last_unreachable_reason", rc != 0 ? NULL :
-	    error && !strncmp(error, "offline_or_no_ack", 17) ?
-	    "offline_or_no_ack" : "transport_error");
+	    error && (!strncmp(error, "offline_or_no_ack", 17) ||
+	    !strncmp(error, "peer_silent", 11)) ? "offline_or_no_ack" :
+	    "transport_error");
 	free(error);
 	return rc < 0 ? -1 : 0;
 }

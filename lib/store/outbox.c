@@ -222,13 +222,67 @@ outbox_state(struct db *db, const char *id, const char *state,
 	    e);
 }
 
+/* Of its lane, since the last one that was acknowledged. */
+#define GIVEN_UP "(SELECT count(*) FROM letters g" \
+    " WHERE g.session IS letters.session AND g.peer_key = letters.peer_key" \
+    " AND g.attempts > 0 AND g.state = 'refused'" \
+    " AND g.error LIKE 'peer_silent%' AND g.changed_ms > ifnull(" \
+    "  (SELECT d.changed_ms FROM letters d" \
+    "   WHERE d.session IS letters.session" \
+    "   AND d.peer_key = letters.peer_key AND d.attempts > 0" \
+    "   AND d.state IN ('delivered', 'answered')" \
+    "   ORDER BY d.changed_ms DESC LIMIT 1), 0))"
+
+static const char sql_give_up[] =
+    "UPDATE letters SET state = 'refused', changed_ms = ?4,"
+    " error = 'peer_silent (' || silent || ' tries in ' ||"
+    "  ((?4 - silent_ms) / 1000) || ' s reached it, none was acknowledged)'"
+    " WHERE id = ?1 AND state = 'accepted' AND silent >= ?2"
+    " AND ?4 - silent_ms >= ?3 << min(" GIVEN_UP ", 20)"
+    " AND EXISTS (SELECT 1 FROM letters b WHERE b.state = 'accepted'"
+    "  AND b.address IS NOT NULL AND b.peer_key || ifnull(b.session, '') ="
+    "  letters.peer_key || ifnull(letters.session, '')"
+    "  AND b.seq > letters.seq)";
+
+static int
+silent(struct db *db, const char *id, const char *error, int64_t next_ms,
+    int64_t tries, int64_t ms, struct err *e)
+{
+	int rc;
+
+	if (set_state(db, id, "accepted", error, next_ms, e) < 0 ||
+	    db_run(db, e, "UPDATE letters SET silent = silent + 1,"
+	    " silent_ms = ifnull(silent_ms, ?2) WHERE id = ?1", "si", id,
+	    time_ms()) < 0)
+		return -1;
+	rc = db_run(db, e, sql_give_up, "siii", id, tries, ms, time_ms());
+	if (rc > 0 && db_run(db, e, "INSERT INTO hops(id, at_ms, what, detail)"
+	    " SELECT id, changed_ms, state, error FROM letters WHERE id = ?1",
+	    "s", id) < 0)
+		return -1;
+	return rc;
+}
+
+int
+outbox_silent(struct db *db, const char *id, const char *error,
+    int64_t next_ms, int64_t tries, int64_t ms, struct err *e)
+{
+	bool own;
+
+	if (db_enter(db, &own, e) < 0)
+		return -1;
+	return db_leave(db, own, silent(db, id, error, next_ms, tries, ms, e),
+	    e);
+}
+
 static int
 resend(struct db *db, const char *id, const char *address, int64_t expires_ms,
     struct err *e)
 {
 	int rc = db_run(db, e, "UPDATE letters SET state = 'accepted',"
 	    " address = ?2, error = NULL, next_ms = ?3, changed_ms = ?3,"
-	    " expires_ms = ?4 WHERE id = ?1 AND state IN ('accepted',"
+	    " expires_ms = ?4, silent = 0, silent_ms = NULL"
+	    " WHERE id = ?1 AND state IN ('accepted',"
 	    " 'expired', 'refused')", "ssii", id, address, time_ms(),
 	    expires_ms);
 
@@ -323,7 +377,8 @@ int
 outbox_reached(struct db *db, const char *session, const char *peer_key,
     char **error, struct err *e)
 {
-	sqlite3_stmt *st = db_query(db, e, "SELECT state IN ('accepted', 'expired'), error"
+	sqlite3_stmt *st = db_query(db, e, "SELECT state IN ('accepted', 'expired')"
+	    " OR ifnull(error, '') LIKE 'peer_silent%', error"
 	    " FROM letters WHERE session IS ?1 AND peer_key = ?2"
 	    " AND (attempts > 0 OR address IS NULL)"
 	    " ORDER BY changed_ms DESC LIMIT 1", "ss", session,

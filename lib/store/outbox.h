@@ -48,6 +48,15 @@ int64_t outbox_expiry(struct db *db, struct err *e);
 int outbox_state(struct db *db, const char *id, const char *state,
     const char *error, int64_t next_ms, struct err *e);
 /*
+ * Its receiver was reached and did not acknowledge it.  After `tries` of that within
+ * `ms` a letter that holds up others of its lane is given up, "refused" with the error
+ * "peer_silent ...": before the next one goes, as else they might change places.  As
+ * long as none of the lane is acknowledged each has twice as much time as the one
+ * before, so that few are lost to one who hears nothing.  1 if it was given up, 0, -1.
+ */
+int outbox_silent(struct db *db, const char *id, const char *error,
+    int64_t next_ms, int64_t tries, int64_t ms, struct err *e);
+/*
  * A dead letter is sent again, one that waits for its next try is tried now.  address:
  * where its receiver is now.  CONFLICT if it was delivered.
  */

@@ -236,5 +236,23 @@ static const char v4[] =
 static const char v5[] =
     "ALTER TABLE runs ADD COLUMN asked INTEGER NOT NULL DEFAULT 0;";
 
-const char *const db_migrations[] = { v1, v2, v3, v4, v5 };
+/*
+ * Letters know for how long somebody was there who did not acknowledge them.  What is
+ * removed from arrivals leaves its id, so that no envelope is admitted a second time.
+ */
+static const char v6[] =
+    "ALTER TABLE letters ADD COLUMN silent INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE letters ADD COLUMN silent_ms INTEGER;"
+
+    "CREATE TABLE senders("
+    " n INTEGER PRIMARY KEY,"
+    " key TEXT NOT NULL UNIQUE"
+    ") STRICT;"
+    "CREATE TABLE replays("
+    " sender INTEGER NOT NULL REFERENCES senders(n),"
+    " id TEXT NOT NULL,"
+    " PRIMARY KEY(sender, id)"
+    ") STRICT, WITHOUT ROWID;";
+
+const char *const db_migrations[] = { v1, v2, v3, v4, v5, v6 };
 const int db_version = (int)COUNT(db_migrations);
