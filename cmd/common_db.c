@@ -10,7 +10,7 @@ cmd_open(struct cmd *c)
 	if (realm_resolve(&c->opts, &c->realm, &c->e) < 0 ||
 	    realm_create(&c->realm, &c->e) < 0)
 		return -1;
-	c->db = db_open(&c->realm, &c->e);
+	c->db = db_open_readable(&c->realm, &c->e);
 	return c->db ? 0 : -1;
 }
 

@@ -145,6 +145,54 @@ sound() {
 	sound
 }
 
+# reads: what every verb that only looks says.
+reads() {
+	local verb
+	for verb in "session list" "session show $S" "session history $S" "session events $S" "session export $S" \
+	    "session inputs $S" "session check" "sessions list" "config get" "comms inbox -s scribe" "comms outbox" \
+	    "comms peers -s scribe" "comms trace $X" "comms trust list" "comms identity"; do
+		echo "== $verb"
+		timeout 20 rkat $verb 2>&1 </dev/null || echo "ended with $?"
+	done
+}
+
+@test "where nothing can be written everything can be read: a full disk, a read-only one, with and without a WAL" {
+	export RKAT_STATE_ROOT=$T/'100%25 of a? #disk'
+	mkdir "$RKAT_STATE_ROOT"
+	disk 8m
+	rkat-session create --comms-name scribe >/dev/null
+	X=$(rkat-comms send --json scribe "some words" | jq -r .envelope_id)
+	rkat-comms identity >/dev/null
+	session
+	S=$(rkat-session list --json | jq -r '.[0].session_id')
+	said=$(reads)
+	lacks "$said" "ended with"
+	has "$said" 'message: some words'
+	has "$said" '"text":"fine"'
+	for state in full index read-only bare; do
+		case $state in
+		full) fill ;;
+		index) rm "$(realm_dir)/realm.sqlite3-shm"; fill ;;	# there is no room for another
+		read-only) rm "$RKAT_STATE_ROOT/fill"; mount -o remount,ro "$RKAT_STATE_ROOT" ;;
+		bare)
+			mount -o remount,rw "$RKAT_STATE_ROOT"
+			db 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
+			[ ! -s "$(realm_dir)/realm.sqlite3-wal" ]
+			rm -f "$(realm_dir)"/realm.sqlite3-*
+			mount -o remount,ro "$RKAT_STATE_ROOT"
+			;;
+		esac
+		same "$state $(reads)" "$state $said"
+		refused rkat-session input "$S" again
+		refused rkat-comms send scribe again
+		refused rkat-session delete "$S"
+		refused rkat resume "$S" again
+	done
+	mount -o remount,rw "$RKAT_STATE_ROOT"
+	same "$(reads)" "$said"
+	rkat-session input "$S" again >/dev/null
+}
+
 @test "a state root that is no directory, or inside of one that is none" {
 	refused env RKAT_STATE_ROOT=/dev/null rkat run hi
 	refused env RKAT_STATE_ROOT=/dev/null/state rkat run hi
@@ -174,6 +222,10 @@ sound() {
 	same "$(curl -sS "$URL/readyz")" ok
 	fill
 	same "$(curl -sS -w ' %{http_code}' "$URL/readyz")" "the realm's disk is full 503"
+	same "$(curl -sS "$URL/sessions/$S/history" | jq -r '.messages[-1].blocks[0].data.text // .messages[-1].content')" fine
+	for path in sessions "sessions/$S" config runtime/"$S"/state; do
+		same "$path $(curl -sS -o "$T/got" -w '%{http_code}' "$URL/$path")" "$path 200"
+	done
 	has "$(post sessions '{"prompt":"hi"}')" '"code":"STORAGE_ERROR"} 507'
 	X=$(post "sessions/$S/messages" '{"prompt":"x"}')
 	has "$X" 'disk is full","code":"INTERNAL_ERROR"} 500'

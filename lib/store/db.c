@@ -155,13 +155,19 @@ sync_wal(struct db *db, struct err *e)
 	return 0;
 }
 
-static void
-enter_line(struct db *db, sqlite3_stmt *st)
+static int
+enter_line(struct db *db, sqlite3_stmt *st, struct err *e)
 {
 	if (!sqlite3_get_autocommit(db->h) || sqlite3_stmt_readonly(st))
-		return;
+		return 0;
+	if (db->unwritable.code != E_NONE) {
+		if (e)
+			*e = db->unwritable;
+		return -1;
+	}
 	writers_enter(db->writers);
 	db->writing = true;
+	return 0;
 }
 
 /* After a statement: unless a transaction is open, let the next write; then sync. */
@@ -197,7 +203,10 @@ db_run(struct db *db, struct err *e, const char *sql, const char *types, ...)
 	st = prepared(db, sql, e);
 	if (!st)
 		return -1;
-	enter_line(db, st);
+	if (enter_line(db, st, e) < 0) {
+		db_done(db, st);
+		return -1;
+	}
 	va_start(ap, types);
 	rc = bind(st, types, ap) == SQLITE_OK ? 0 : db_fail(db, e);
 	va_end(ap);

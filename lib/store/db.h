@@ -16,6 +16,12 @@ struct db;
 
 /* Open (the realm must have been created and outlive the db), making and migrating the schema if needed.  Waits for other writers up to 60 s with jitter. */
 struct db *db_open(const struct realm *r, struct err *e);
+/*
+ * The same for a command that is soon over: where nothing can be written (full disk,
+ * read-only mount, somebody else's realm) it can read, and what would write fails
+ * with the reason.
+ */
+struct db *db_open_readable(const struct realm *r, struct err *e);
 void db_close(struct db *db);		/* NULL is fine */
 const struct realm *db_realm(const struct db *db);
 

@@ -22,6 +22,7 @@ struct db {
 	bool writing;		/* we are the first of them */
 	bool unsynced;		/* a commit of ours may not be on disk yet */
 	bool wakes;		/* what is not committed yet wakes a session */
+	struct err unwritable;	/* why it can only be read, or E_NONE */
 	struct kept {
 		sqlite3_stmt *st;
 		bool used;	/* not done yet */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -145,8 +146,6 @@ setup(struct db *db, struct err *e)
 	if (sqlite3_db_readonly(db->h, "main"))
 		return err_set(e, E_STORAGE_ERROR, "%s/realm.sqlite3: "
 		    "cannot be written", db->realm->dir);
-	sqlite3_extended_result_codes(db->h, 1);
-	sqlite3_busy_handler(db->h, on_busy, db);
 	/*
 	 * A short-lived process that is the last to close would copy the WAL and
 	 * start a new one: four syncs a turn.  It stays; a small one is read fast.
@@ -160,27 +159,86 @@ setup(struct db *db, struct err *e)
 	return v < db_version ? migrate(db, e) : 0;
 }
 
-struct db *
-db_open(const struct realm *r, struct err *e)
+static struct db *
+open_as(const struct realm *r, const char *name, int flags, struct err *e)
 {
 	struct db *db = xcalloc(1, sizeof *db);
-	char *path = realm_file(r, ".", "realm", ".sqlite3");
 
 	db->realm = r;
 	db->writers = -1;
-	if (sqlite3_open_v2(path, &db->h, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+	if (sqlite3_open_v2(name, &db->h, flags | SQLITE_OPEN_NOMUTEX,
+	    NULL) != SQLITE_OK) {
 		db_fail(db, e);
-		goto fail;
+		db_close(db);
+		return NULL;
 	}
-	if (setup(db, e) < 0)
-		goto fail;
-	db->writers = writers_open(r);
-	free(path);
+	sqlite3_extended_result_codes(db->h, 1);
+	sqlite3_busy_handler(db->h, on_busy, db);
 	return db;
-fail:
+}
+
+struct db *
+db_open(const struct realm *r, struct err *e)
+{
+	char *path = realm_file(r, ".", "realm", ".sqlite3");
+	struct db *db = open_as(r, path, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_CREATE, e);
+
 	free(path);
+	if (db && setup(db, e) < 0) {
+		db_close(db);
+		return NULL;
+	}
+	if (db)
+		db->writers = writers_open(r);
+	return db;
+}
+
+/*
+ * SQLite writes an index beside the WAL; told not to, it makes one in memory.  Where
+ * there is no WAL there must be no index either: the database is read as it stands.
+ */
+static char *
+read_only_uri(const struct realm *r)
+{
+	char *path = realm_file(r, ".", "realm", ".sqlite3");
+	char *wal = realm_file(r, ".", "realm", ".sqlite3-wal");
+	struct buf uri = BUF_INIT;
+	struct stat st;
+
+	buf_puts(&uri, "file:");
+	for (const char *s = path; *s; s++)
+		if (strchr("%?#", *s))
+			buf_printf(&uri, "%%%02X", (unsigned)*s);
+		else
+			buf_putc(&uri, *s);
+	buf_puts(&uri, stat(wal, &st) == 0 && st.st_size > 0 ?
+	    "?readonly_shm=1" : "?immutable=1");
+	free(wal);
+	free(path);
+	return buf_steal(&uri);
+}
+
+struct db *
+db_open_readable(const struct realm *r, struct err *e)
+{
+	struct err why = ERR_NONE;
+	struct db *db = db_open(r, &why);
+	char *uri;
+
+	if (db)
+		return db;
+	uri = read_only_uri(r);
+	db = open_as(r, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	free(uri);
+	/* An older one would have to be migrated first. */
+	if (db && version(db, NULL) == db_version) {
+		db->unwritable = why;
+		return db;
+	}
 	db_close(db);
+	if (e)
+		*e = why;
 	return NULL;
 }
 
