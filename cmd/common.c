@@ -70,6 +70,23 @@ cmd_option(struct cmd *c, int argc, char *argv[], const char *letters,
 }
 
 int
+cmd_args(struct cmd *c, int argc, char *argv[], int want)
+{
+	static const struct option opts[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 }
+	};
+	int o;
+
+	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1) {
+		if (o != 'j')
+			return cmd_usage(c);
+		c->json = true;
+	}
+	return argc - optind == want ? 0 : cmd_usage(c);
+}
+
+int
 cmd_usage(struct cmd *c)
 {
 	struct err why = c->e;

@@ -53,6 +53,8 @@ int cmd_main(const struct program *p, int argc, char *argv[]);
 /* getopt_long, whose complaints are in c->e, in our words.  letters start with ':'. */
 int cmd_option(struct cmd *c, int argc, char *argv[], const char *letters,
     const struct option *longs);
+/* All options of a verb that has no other than --json, and want arguments behind them; -1. */
+int cmd_args(struct cmd *c, int argc, char *argv[], int want);
 /* INVALID_PARAMS: what cmd_option complains of, or "wrong arguments", and the synopsis.  -1. */
 int cmd_usage(struct cmd *c);
 /* A decimal option value from min up. */

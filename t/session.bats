@@ -173,6 +173,18 @@ lines
 	same "$(rkat-session list --json | jq length)" 2
 }
 
+@test "wrong arguments are complained of, with what the verb takes" {
+	local v
+	for v in delete interrupt show inputs; do
+		run rkat-session "$v"
+		[ "$status" -eq 2 ]
+		has "$output" "INVALID_PARAMS: wrong arguments; usage: rkat-session $v"
+	done
+	run rkat-session check --bogus
+	[ "$status" -eq 2 ]
+	has "$output" "unknown option --bogus; usage: rkat-session check"
+}
+
 @test "delete archives: hidden from the list, still readable by its id" {
 	new_session
 	run rkat-session delete "$S"

@@ -286,21 +286,12 @@ print_text(struct trace *t, const char *id)
 
 VERB(verb_trace)
 {
-	static const struct option opts[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct trace t = { .c = c };
 	const char *id;
-	int o, rc;
+	int rc;
 
-	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
-		switch (o) {
-		case 'j': c->json = true; break;
-		default: return cmd_usage(c);
-		}
-	if (argc - optind != 1)
-		return cmd_usage(c);
+	if (cmd_args(c, argc, argv, 1) < 0)
+		return -1;
 	if (comms_open_for(c, argv[optind]) < 0)
 		return -1;
 	id = argv[optind];

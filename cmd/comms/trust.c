@@ -155,31 +155,12 @@ add(struct cmd *c, int argc, char *argv[])
 /* ---- remove, list ---- */
 
 static int
-only_json(struct cmd *c, int argc, char *argv[])
-{
-	static const struct option opts[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
-	int o;
-
-	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
-		switch (o) {
-		case 'j': c->json = true; break;
-		default: return cmd_usage(c);
-		}
-	return 0;
-}
-
-static int
 take_away(struct cmd *c, int argc, char *argv[])
 {
 	bool removed;
 
-	if (only_json(c, argc, argv) < 0)
+	if (cmd_args(c, argc, argv, 1) < 0)
 		return -1;
-	if (argc - optind != 1)
-		return cmd_usage(c);
 	if (cmd_open(c) < 0 || trust_remove(&c->realm, argv[optind], &removed,
 	    &c->e) < 0)
 		return -1;
@@ -224,10 +205,8 @@ list(struct cmd *c, int argc, char *argv[])
 	struct trust t;
 	int rc;
 
-	if (only_json(c, argc, argv) < 0)
+	if (cmd_args(c, argc, argv, 0) < 0)
 		return -1;
-	if (optind != argc)
-		return cmd_usage(c);
 	if (realm_resolve(&c->opts, &c->realm, &c->e) < 0 ||
 	    trust_load(&c->realm, &t, &c->e) < 0)
 		return -1;

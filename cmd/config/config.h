@@ -16,8 +16,6 @@ VERB(verb_capabilities);
 VERB(verb_doctor);
 VERB(verb_init);
 
-/* Options of a verb that has no other than --json. */
-int cmd_json_only(struct cmd *c, int argc, char *argv[]);
 /* c->realm, looked up only; cmd_config loads its configuration, too. */
 int cmd_realm(struct cmd *c);
 int cmd_config(struct cmd *c, struct config *config);

@@ -371,7 +371,7 @@ int
 verb_doctor(struct cmd *c, int argc, char *argv[])
 {
 	struct doctor d = { .c = c };
-	int rc = cmd_json_only(c, argc, argv);
+	int rc = cmd_args(c, argc, argv, 0);
 
 	if (rc || cmd_realm(c) < 0)
 		return rc ? rc : -1;

@@ -30,23 +30,6 @@ static const struct verb verbs[] = {
 };
 
 int
-cmd_json_only(struct cmd *c, int argc, char *argv[])
-{
-	static const struct option opts[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
-	int o;
-
-	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1) {
-		if (o != 'j')
-			return cmd_usage(c);
-		c->json = true;
-	}
-	return optind < argc ? cmd_usage(c) : 0;
-}
-
-int
 cmd_realm(struct cmd *c)
 {
 	return realm_resolve(&c->opts, &c->realm, &c->e);

@@ -73,7 +73,7 @@ verb_models(struct cmd *c, int argc, char *argv[])
 		argc--;
 		argv++;
 	}
-	if ((rc = cmd_json_only(c, argc, argv)))
+	if ((rc = cmd_args(c, argc, argv, 0)))
 		return rc;
 	rc = -1;
 	if (cmd_config(c, &config) < 0 ||
@@ -94,7 +94,7 @@ verb_capabilities(struct cmd *c, int argc, char *argv[])
 {
 	struct config config;
 	struct buf b = BUF_INIT;
-	int rc = cmd_json_only(c, argc, argv);
+	int rc = cmd_args(c, argc, argv, 0);
 
 	if (rc)
 		return rc;
@@ -162,7 +162,7 @@ verb_init(struct cmd *c, int argc, char *argv[])
 {
 	struct buf b = BUF_INIT, out = BUF_INIT;
 	char *cwd = NULL, *dir = NULL, *path = NULL;
-	int rc = cmd_json_only(c, argc, argv);
+	int rc = cmd_args(c, argc, argv, 0);
 
 	if (rc || cmd_realm(c) < 0)
 		return rc ? rc : -1;

@@ -77,7 +77,7 @@ list(struct cmd *c, int argc, char *argv[])
 	struct realm_info *v;
 	struct buf b = BUF_INIT;
 	size_t n;
-	int rc = cmd_json_only(c, argc, argv);
+	int rc = cmd_args(c, argc, argv, 0);
 
 	if (rc || cmd_realm(c) < 0 ||
 	    realm_list(c->realm.state_root, &v, &n, &c->e) < 0)

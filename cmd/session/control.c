@@ -39,31 +39,13 @@ report(struct cmd *c, const char *what, const char *status, const char *id)
 	return rc;
 }
 
-/* Only --json and one argument: 0, or 2. */
-static int
-one_argument(struct cmd *c, int argc, char *argv[], int want)
-{
-	static const struct option opts[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
-	int o;
-
-	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
-		switch (o) {
-		case 'j': c->json = true; break;
-		default: return cmd_usage(c);
-		}
-	return argc - optind == want ? 0 : cmd_usage(c);
-}
-
 /* A turn that runs may end: what it writes stays readable. */
 VERB(verb_delete)
 {
 	char id[UUID_LEN + 1];
 
-	if (one_argument(c, argc, argv, 1))
-		return 2;
+	if (cmd_args(c, argc, argv, 1) < 0)
+		return -1;
 	if (cmd_resolve(c, argv[optind], id) < 0 ||
 	    session_archive(c->db, id, &c->e) < 0)
 		return err_wrap(&c->e, "Failed to delete session");
@@ -91,8 +73,8 @@ VERB(verb_interrupt)
 	char id[UUID_LEN + 1];
 	bool ended;
 
-	if (one_argument(c, argc, argv, 1))
-		return 2;
+	if (cmd_args(c, argc, argv, 1) < 0)
+		return -1;
 	if (cmd_resolve(c, argv[optind], id) < 0)
 		return err_wrap(&c->e, "Failed to interrupt session");
 	ended = interrupt(&c->realm, id);
@@ -108,8 +90,8 @@ VERB(verb_check)
 	struct buf b = BUF_INIT;
 	int rc;
 
-	if (one_argument(c, argc, argv, 0))
-		return 2;
+	if (cmd_args(c, argc, argv, 0) < 0)
+		return -1;
 	if (cmd_open_existing(c) < 0 || db_check(c->db, &c->e) < 0)
 		return -1;
 	if (c->json)

@@ -271,23 +271,14 @@ put_input(struct buf *b, const struct input *in)
 
 VERB(verb_inputs)
 {
-	static const struct option opts[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct buf b = BUF_INIT;
 	struct input *list;
 	char id[UUID_LEN + 1];
 	size_t n = 0;
-	int o, rc = 0;
+	int rc = 0;
 
-	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
-		switch (o) {
-		case 'j': c->json = true; break;
-		default: return cmd_usage(c);
-		}
-	if (argc - optind != 1)
-		return cmd_usage(c);
+	if (cmd_args(c, argc, argv, 1) < 0)
+		return -1;
 	if (cmd_resolve(c, argv[optind], id) < 0 ||
 	    inputs_queued(c->db, id, NULL, &list, &n, &c->e) < 0)
 		return -1;

@@ -268,22 +268,13 @@ show_json(struct cmd *c, const struct session *s, const struct messages *m)
 
 VERB(verb_show)
 {
-	static const struct option opts[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct session s = { .meta = NULL };
 	struct messages m = { .n = 0 };
 	char id[UUID_LEN + 1];
-	int o, rc = -1;
+	int rc = -1;
 
-	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
-		switch (o) {
-		case 'j': c->json = true; break;
-		default: return cmd_usage(c);
-		}
-	if (argc - optind != 1)
-		return cmd_usage(c);
+	if (cmd_args(c, argc, argv, 1) < 0)
+		return -1;
 	if (cmd_resolve(c, argv[optind], id) == 0 &&
 	    session_load(c->db, id, &s, &c->e) == 0 &&
 	    messages_load(c->db, id, &m, &c->e) == 0)
