@@ -196,6 +196,16 @@ setup_pair() {
 	same "$(say "$SEED_A" "$B_KEY" "$HELLO" "id=$V1")" ACK
 }
 
+@test "peerd: what waits is counted, and who has work is found, by the index alone" {
+	setup_pair
+	has "$(db "EXPLAIN QUERY PLAN SELECT count(*), total(source = 'x')
+	    FROM inputs WHERE session = '$S' AND state = 'queued' AND kind = 'peer'")" \
+	    "USING COVERING INDEX inputs_queued"
+	has "$(db "EXPLAIN QUERY PLAN SELECT session, min(seq) FROM inputs
+	    WHERE state = 'queued' AND wake = 1 GROUP BY session")" \
+	    "USING COVERING INDEX inputs_queued"
+}
+
 @test "peerd: who is slow or comes too often is cut off" {
 	setup_pair
 	printf 'frame_seconds = 1\nconnections = 20\nconnections_per_address = 10\n' >limits

@@ -156,13 +156,12 @@ admit_input(struct db *db, struct arrival *a, struct err *e)
 	int rc = -1;
 
 	put_body(a, &body);
+	memcpy(in.id, a->input, sizeof in.id);
 	in.session = a->session;
 	in.source = a->from;
 	in.body = body.p;
 	if (has_room(db, a, e) == 0 && policy(db, a, &in, e) == 0)
 		rc = inputs_admit(db, &in, &seen, e);
-	if (rc == 0)
-		a->input = xstrdup(in.id);
 	free(in.mode);
 	free(in.merge);
 	buf_free(&body);
@@ -176,10 +175,10 @@ insert(struct db *db, struct arrival *a, struct err *e)
 {
 	a->created_ms = time_ms();
 	return db_run(db, e, "INSERT INTO arrivals(id, session, sender,"
-	    " sender_key, channel, json, created_ms)"
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-	    " ON CONFLICT(sender_key, id) DO NOTHING", "ssssssi", a->id,
-	    a->session, a->from, a->from_key, a->channel, a->json,
+	    " sender_key, channel, json, input, created_ms)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+	    " ON CONFLICT(sender_key, id) DO NOTHING", "sssssssi", a->id,
+	    a->session, a->from, a->from_key, a->channel, a->json, a->input,
 	    a->created_ms);
 }
 
@@ -205,20 +204,23 @@ note_answer(struct db *db, struct arrival *a, struct err *e)
 int
 arrival_admit(struct db *db, struct arrival *a, bool *seen, struct err *e)
 {
-	int rc = insert(db, a, e);
+	int rc;
 
+	if (a->session && !a->quiet) {
+		a->input = xcalloc(1, UUID_LEN + 1);
+		uuid_v7(a->input);
+	}
+	rc = insert(db, a, e);
 	*seen = rc == 0;
-	if (rc <= 0)
+	if (rc <= 0) {
+		free(a->input);
+		a->input = NULL;
 		return rc;
+	}
 	if (hop_put(db, a->id, "arrived", a->channel, e) < 0 ||
 	    note_answer(db, a, e) < 0)
 		return -1;
-	if (a->session && !a->quiet && (admit_input(db, a, e) < 0 ||
-	    db_run(db, e, "UPDATE arrivals SET input = ?3"
-	    " WHERE sender_key = ?1 AND id = ?2", "sss", a->from_key, a->id,
-	    a->input) < 0))
-		return -1;
-	return 0;
+	return a->input ? admit_input(db, a, e) : 0;
 }
 
 /* ---- looking ---- */
