@@ -127,8 +127,8 @@ add_arrival(void *arg, const struct arrival *a)
 	struct buf *b = &p->b;
 	char at[32];
 
-	time_rfc3339(a->created_ms, at);
 	if (!p->c->json) {
+		time_rfc3339(a->created_ms, at);
 		buf_printf(b, "%s  %s  ", at, a->id);
 		comms_put(b, a->from, 80);
 		buf_printf(b, " (%s)  ", a->channel);
@@ -137,7 +137,7 @@ add_arrival(void *arg, const struct arrival *a)
 	}
 	jput_open(b, '{');
 	jput_kcstr(b, "envelope_id", a->id);
-	jput_kcstr(b, "at", at);
+	jput_ktime(b, "at", a->created_ms);
 	jput_kcstr(b, "session_id", a->session);
 	jput_kcstr(b, "from", a->from);
 	jput_kcstr(b, "from_key", a->from_key);
@@ -173,15 +173,6 @@ VERB(verb_inbox)
 
 /* ---- outbox ---- */
 
-static void
-put_time(struct buf *b, const char *key, int64_t ms)
-{
-	char at[32];
-
-	time_rfc3339(ms, at);
-	jput_kcstr(b, key, at);
-}
-
 void
 comms_put_letter(struct buf *b, const struct letter *l)
 {
@@ -194,11 +185,11 @@ comms_put_letter(struct buf *b, const struct letter *l)
 	jput_kcstr(b, "state", l->state);
 	jput_kcstr(b, "key", l->idem);
 	jput_ki64(b, "attempts", l->attempts);
-	put_time(b, "at", l->created_ms);
-	put_time(b, "changed", l->changed_ms);
+	jput_ktime(b, "at", l->created_ms);
+	jput_ktime(b, "changed", l->changed_ms);
 	if (!strcmp(l->state, "accepted")) {
-		put_time(b, "next", l->next_ms);
-		put_time(b, "expires", l->expires_ms);
+		jput_ktime(b, "next", l->next_ms);
+		jput_ktime(b, "expires", l->expires_ms);
 	}
 	jput_kcstr(b, "error", l->error);
 	jput_kraw(b, "kind", l->json, strlen(l->json));

@@ -88,11 +88,9 @@ static int
 put_hop(void *arg, int64_t at_ms, const char *what, const char *detail)
 {
 	struct buf *b = arg;
-	char at[32];
 
-	time_rfc3339(at_ms, at);
 	jput_open(b, '{');
-	jput_kcstr(b, "at", at);
+	jput_ktime(b, "at", at_ms);
 	jput_kcstr(b, "what", what);
 	if (detail)
 		jput_kcstr(b, "detail", detail);
@@ -103,12 +101,9 @@ put_hop(void *arg, int64_t at_ms, const char *what, const char *detail)
 static void
 put_arrival(struct buf *b, const struct arrival *a)
 {
-	char at[32];
-
-	time_rfc3339(a->created_ms, at);
 	jput_key(b, "arrival");
 	jput_open(b, '{');
-	jput_kcstr(b, "at", at);
+	jput_ktime(b, "at", a->created_ms);
 	jput_kcstr(b, "session_id", a->session);
 	jput_kcstr(b, "from", a->from);
 	jput_kcstr(b, "from_key", a->from_key);
@@ -120,13 +115,12 @@ put_arrival(struct buf *b, const struct arrival *a)
 static void
 put_input(struct buf *b, const struct input *in)
 {
-	char at[32], *history = xasprintf("[%s]", in->history);
+	char *history = xasprintf("[%s]", in->history);
 
-	time_rfc3339(in->created_ms, at);
 	jput_key(b, "input");
 	jput_open(b, '{');
 	jput_kcstr(b, "id", in->id);
-	jput_kcstr(b, "at", at);
+	jput_ktime(b, "at", in->created_ms);
 	jput_kcstr(b, "session_id", in->session);
 	jput_kcstr(b, "source", in->source);
 	jput_kcstr(b, "mode", in->mode);

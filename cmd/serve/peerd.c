@@ -4,6 +4,7 @@
 
 #include <event2/event.h>
 
+#include "base/after.h"
 #include "base/proc.h"
 #include "base/util.h"
 #include "runner/command.h"
@@ -85,17 +86,15 @@ static bool
 too_soon(struct server *s)
 {
 	int64_t wait = AGAIN_MS, left;
-	struct timeval tv;
 
 	if (!s->peerd_deaths)
 		return false;
 	for (int i = 1; i < s->peerd_deaths && wait < AGAIN_LAST_MS; i++)
 		wait *= 2;
 	left = s->peerd_since + wait - time_mono_ms();
-	tv = (struct timeval){ left / 1000, left % 1000 * 1000 };
 	if (left <= 0)
 		return false;
-	event_add(s->peerd_again, &tv);
+	event_after(s->peerd_again, left);
 	return true;
 }
 

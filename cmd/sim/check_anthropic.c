@@ -31,15 +31,6 @@ struct walk {
 	struct ids seen;	/* all of the request */
 };
 
-static bool
-blank(const char *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!isspace((unsigned char)s[i]))
-			return false;
-	return true;
-}
-
 static int
 check_text(struct walk *w, struct jtext v)
 {
@@ -53,7 +44,7 @@ check_text(struct walk *w, struct jtext v)
 	else if (!n)
 		rc = refuse(w->r, 400,
 		    "messages: text content blocks must be non-empty");
-	else if (blank(s, n))
+	else if (text_blank(s, n))
 		rc = refuse(w->r, 400, "messages: text content blocks must "
 		    "contain non-whitespace text");
 	free(s);

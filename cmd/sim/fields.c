@@ -22,17 +22,13 @@ read_one(const struct field *f, struct jtext v, char *to, const char *where,
     struct err *e)
 {
 	char *s;
-	size_t n;
 	int64_t i;
 	bool flag;
 
 	switch (f->type) {
 	case FIELD_STR:
-		s = json_str(v, &n);
-		if (!s || strlen(s) != n) {
-			free(s);
+		if (!(s = json_cstr(v)))
 			return wrong(f, where, e);
-		}
 		memcpy(to, &s, sizeof s);
 		return 0;
 	case FIELD_I64:

@@ -5,6 +5,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
+#include "base/after.h"
 #include "base/util.h"
 #include "sim/http_conn.h"
 
@@ -17,9 +18,7 @@ conn_out(struct conn *c)
 void
 conn_timer(struct conn *c, int64_t ms)
 {
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
-	event_add(c->timer, &tv);
+	event_after(c->timer, ms);
 }
 
 static const char *

@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <event2/event.h>
 
+#include "base/after.h"
 #include "base/fs.h"
 #include "base/util.h"
 #include "sim/record.h"
@@ -341,13 +342,12 @@ static int
 on_timer(CURLM *multi, long ms, void *arg)
 {
 	struct recorder *r = arg;
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
 
 	(void)multi;
 	if (ms < 0)
 		event_del(r->timer);
 	else
-		event_add(r->timer, &tv);
+		event_after(r->timer, ms);
 	return 0;
 }
 

@@ -110,12 +110,9 @@ keep(struct request *r, char *s)
 static char *
 text_of(struct request *r, struct jtext v)
 {
-	size_t n;
-	char *s = json_str(v, &n);
+	char *s = json_cstr(v);
 
-	if (s)
-		keep(r, s);
-	return s && strlen(s) == n ? s : NULL;
+	return s ? keep(r, s) : NULL;
 }
 
 static bool

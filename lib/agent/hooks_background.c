@@ -42,20 +42,18 @@ publish(struct hooks *h, const struct hook *hook, struct jtext patch)
 {
 	struct published *p;
 	struct buf text = BUF_INIT;
-	char now[32];
 
 	h->published = xrealloc(h->published,
 	    (h->n_published + 1) * sizeof *p);
 	p = &h->published[h->n_published++];
 	*p = (struct published){ .hook = hook, .point = hook->point };
-	time_rfc3339(time_ms(), now);
 	jput_compact(&text, patch.p, patch.n);
 	jput_open(&p->envelope, '{');
 	jput_ki64(&p->envelope, "revision", ++h->revision);
 	jput_kcstr(&p->envelope, "hook_id", hook->id);
 	jput_kcstr(&p->envelope, "point", hook_point_name(hook->point));
 	jput_kraw(&p->envelope, "patch", text.p, text.n);
-	jput_kcstr(&p->envelope, "published_at", now);
+	jput_ktime(&p->envelope, "published_at", time_ms());
 	jput_close(&p->envelope, '}');
 	buf_free(&text);
 }

@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,15 +34,6 @@ static const char base_prompt[] =
     "# Output\n"
     "\n"
     "- End with a short summary of what was done, or of what blocks you.\n";
-
-static bool
-blank(const char *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!isspace((unsigned char)s[i]))
-			return false;
-	return true;
-}
 
 static void
 section(struct buf *text, const char *s, size_t n)
@@ -84,7 +74,7 @@ agents_md(struct agent *a, struct buf *text)
 		if (there)
 			break;
 	}
-	if (!blank(buf_str(&file), file.n)) {
+	if (!text_blank(buf_str(&file), file.n)) {
 		if (file.n > AGENTS_MAX)
 			buf_trunc(&file, first_chars(file.p, file.n,
 			    AGENTS_MAX));

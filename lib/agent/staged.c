@@ -15,23 +15,6 @@ staged(const struct agent *a)
 	return json_get(json_text(a->s.state), SESSION_STAGED);
 }
 
-/* A text as a block. */
-static void
-put_blocks(struct buf *b, struct jtext content)
-{
-	struct jiter it;
-
-	if (json_is(content, '"')) {
-		jput_open(b, '{');
-		jput_kcstr(b, "type", "text");
-		jput_kraw(b, "text", content.p, content.n);
-		jput_close(b, '}');
-		return;
-	}
-	for (it = json_iter(content); json_next(&it); )
-		jput_raw(b, it.value.p, it.value.n);
-}
-
 void
 staged_join(const struct agent *a, struct jtext prompt, struct buf *b)
 {
@@ -45,8 +28,8 @@ staged_join(const struct agent *a, struct jtext prompt, struct buf *b)
 		buf_put(b, prompt.p + 1, prompt.n - 1);
 	} else {
 		jput_open(b, '[');
-		put_blocks(b, first);
-		put_blocks(b, prompt);
+		input_put_content(b, first);
+		input_put_content(b, prompt);
 		jput_close(b, ']');
 	}
 }

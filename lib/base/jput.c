@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/jput.h"
+#include "base/util.h"
 #include "base/json.h"
 
 /* A comma is due unless the buf is empty or ends in something that opens a place. */
@@ -203,6 +204,15 @@ jput_knull(struct buf *b, const char *key)
 {
 	jput_key(b, key);
 	jput_null(b);
+}
+
+void
+jput_ktime(struct buf *b, const char *key, int64_t ms)
+{
+	char text[32];
+
+	time_rfc3339(ms, text);
+	jput_kcstr(b, key, text);
 }
 
 void

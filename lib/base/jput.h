@@ -34,6 +34,7 @@ void jput_ki64(struct buf *b, const char *key, int64_t v);
 void jput_kf64(struct buf *b, const char *key, double v);
 void jput_kbool(struct buf *b, const char *key, bool v);
 void jput_knull(struct buf *b, const char *key);
+void jput_ktime(struct buf *b, const char *key, int64_t ms);	/* as time_rfc3339 writes it */
 void jput_kraw(struct buf *b, const char *key, const char *p, size_t n);
 
 /* Pretty print checked JSON text: 2 spaces, `"key": value`, {} and [] for empty; number and string texts unchanged. */

@@ -68,10 +68,11 @@ size_t json_count(struct jtext v);	/* elements or members; 0 for anything else *
  * not a string.
  */
 char *json_str(struct jtext v, size_t *n);
+/* The same of a string without NUL bytes; any other is NULL, too. */
+char *json_cstr(struct jtext v);
+char *json_get_str(struct jtext obj, const char *key);	/* of a member */
 /* No half of a character (a lone surrogate escape) in this string that checked? */
 bool json_str_whole(struct jtext v);
-/* A member that must be a string without NUL bytes, or NULL. */
-char *json_get_str(struct jtext obj, const char *key);
 bool json_str_is(struct jtext v, const char *s);	/* a string equal to s? */
 
 /* True and *out set if v is a number of that kind that fits exactly. */
@@ -95,6 +96,8 @@ size_t utf8_prefix(const char *p, size_t n);
 /* Length of the character at p; 0 if it is invalid or not whole. */
 size_t utf8_next(const char *p, size_t n);
 bool utf8_valid(const char *p, size_t n);
+/* Nothing but white space? */
+bool text_blank(const char *p, size_t n);
 /* Largest length <= max that does not cut a character of valid UTF-8. */
 size_t utf8_cut(const char *p, size_t n, size_t max);
 

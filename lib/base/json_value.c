@@ -129,16 +129,22 @@ json_str(struct jtext v, size_t *n)
 }
 
 char *
-json_get_str(struct jtext obj, const char *key)
+json_cstr(struct jtext v)
 {
 	size_t n;
-	char *s = json_str(json_get(obj, key), &n);
+	char *s = json_str(v, &n);
 
 	if (s && strlen(s) != n) {
 		free(s);
 		return NULL;
 	}
 	return s;
+}
+
+char *
+json_get_str(struct jtext obj, const char *key)
+{
+	return json_cstr(json_get(obj, key));
 }
 
 /* The number's text as a C string in `to`; false if v is none or too long to be exact. */

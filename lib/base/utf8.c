@@ -1,3 +1,5 @@
+#include <ctype.h>
+
 #include "base/json.h"
 
 /* Length of the character at p (n > 0 bytes there), 0 if it is not valid or not whole. */
@@ -56,4 +58,13 @@ utf8_cut(const char *p, size_t n, size_t max)
 	while (max > 0 && ((unsigned char)p[max] & 0xc0) == 0x80)
 		max--;
 	return max;
+}
+
+bool
+text_blank(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isspace((unsigned char)p[i]))
+			return false;
+	return true;
 }

@@ -14,6 +14,7 @@
 
 #define RKAT_VERSION "0.1.0"
 #define RKAT_CONTRACT "0.5.2"
+#define RKAT_CONTRACT_JSON "{\"major\":0,\"minor\":5,\"patch\":2}"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 

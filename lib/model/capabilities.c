@@ -69,10 +69,9 @@ put_capability(struct buf *b, const struct capability *k,
 void
 capabilities_emit(const struct config *c, struct buf *b)
 {
-	static const char version[] = "{\"major\":0,\"minor\":5,\"patch\":2}";
-
 	jput_open(b, '{');
-	jput_kraw(b, "contract_version", version, sizeof version - 1);
+	jput_kraw(b, "contract_version", RKAT_CONTRACT_JSON,
+	    strlen(RKAT_CONTRACT_JSON));
 	jput_key(b, "capabilities");
 	jput_open(b, '[');
 	for (size_t i = 0; i < COUNT(capabilities); i++)

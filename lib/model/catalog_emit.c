@@ -225,10 +225,9 @@ with_list(const struct config *c, const char *user_root, struct buf *b,
 static void
 put_catalog(const struct list *l, struct buf *b)
 {
-	static const char version[] = "{\"major\":0,\"minor\":5,\"patch\":2}";
-
 	jput_open(b, '{');
-	jput_kraw(b, "contract_version", version, sizeof version - 1);
+	jput_kraw(b, "contract_version", RKAT_CONTRACT_JSON,
+	    strlen(RKAT_CONTRACT_JSON));
 	jput_key(b, "providers");
 	jput_open(b, '[');
 	for (size_t i = 0; i < l->n; ) {

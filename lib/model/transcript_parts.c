@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,20 +72,11 @@ parts_text(const struct part *parts, size_t n, size_t *len)
 	return buf_steal(&b);
 }
 
-static bool
-blank(const char *s, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!isspace((unsigned char)s[i]))
-			return false;
-	return true;
-}
-
 /* Anthropic refuses text of nothing but white space, all refuse or ignore "". */
 bool
 transcript_sayable(const struct reader *r, const char *s, size_t n)
 {
-	return r->wire == WIRE_ANTHROPIC ? !blank(s, n) : n > 0;
+	return r->wire == WIRE_ANTHROPIC ? !text_blank(s, n) : n > 0;
 }
 
 /* ---- content ---- */

@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 
+#include "base/after.h"
 #include "base/jput.h"
 #include "base/util.h"
 #include "runner/drain.h"
@@ -124,8 +125,7 @@ end(struct item *i)
 static void
 set_timer(struct drain *d)
 {
-	int64_t first = -1, ms;
-	struct timeval tv;
+	int64_t first = -1;
 	struct item *i;
 
 	for (i = TAILQ_FIRST(&d->waiting); i; i = TAILQ_NEXT(i, link)) {
@@ -138,11 +138,7 @@ set_timer(struct drain *d)
 		event_del(d->timer);
 		return;
 	}
-	ms = first - time_mono_ms();
-	if (ms < 0)
-		ms = 0;
-	tv = (struct timeval){ ms / 1000, ms % 1000 * 1000 };
-	event_add(d->timer, &tv);
+	event_after(d->timer, first - time_mono_ms());
 }
 
 static void

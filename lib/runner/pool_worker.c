@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "base/after.h"
 #include "base/proc.h"
 #include "runner/pool_impl.h"
 #include "runner/wire.h"
@@ -65,14 +66,6 @@ workers_reap(struct pool *p)
 }
 
 static void
-set_timer(struct worker *w, int ms)
-{
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
-	event_add(w->timer, &tv);
-}
-
-static void
 on_ended(void *arg, bool broken)
 {
 	struct worker *w = arg;
@@ -82,7 +75,7 @@ on_ended(void *arg, bool broken)
 	w->retired = true;
 	wire_free(w->wire);
 	w->wire = NULL;
-	set_timer(w, LINGER_MS);
+	event_after(w->timer, LINGER_MS);
 	/* It may have ended before its wire did. */
 	event_active(w->pool->child, EV_SIGNAL, 1);
 }
@@ -126,7 +119,7 @@ put_interrupt(struct worker *w)
 	    w->job->session);
 	wire_put(w->wire, b.p, b.n);
 	buf_free(&b);
-	set_timer(w, (int)w->pool->o.stuck_ms);
+	event_after(w->timer, w->pool->o.stuck_ms);
 }
 
 void
@@ -182,7 +175,7 @@ on_line(void *arg, const char *p, size_t n)
 
 	if (starts(&p, &n, "{\"id\":\"i\",")) {
 		if (w->interrupting && memmem(p, n, "false", 5))
-			set_timer(w, NUDGE_MS);
+			event_after(w->timer, NUDGE_MS);
 		return;
 	}
 	if (!starts(&p, &n, "{\"id\":"))

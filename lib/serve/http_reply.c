@@ -55,13 +55,11 @@ http_log(struct http_req *r)
 {
 	struct http_conn *c = r->c;
 	struct buf b = BUF_INIT;
-	char when[32];
 
 	if (c->h->o.access_fd < 0)
 		return;
-	time_rfc3339(time_ms(), when);
 	jput_open(&b, '{');
-	jput_kcstr(&b, "time", when);
+	jput_ktime(&b, "time", time_ms());
 	jput_kcstr(&b, "remote", c->remote);
 	put_text(&b, "method", r->head.method);
 	put_text(&b, "path", r->head.path);	/* a query may hold secrets */

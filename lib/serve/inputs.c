@@ -164,16 +164,15 @@ runtime_accept(struct db *db, const struct session *row, struct jtext v,
 static void
 put_event(const struct outside_event *ev, struct buf *b)
 {
-	char id[UUID_LEN + 1], now[32];
+	char id[UUID_LEN + 1];
 
 	uuid_v7(id);
-	time_rfc3339(time_ms(), now);
 	jput_open(b, '{');
 	jput_kcstr(b, "input_type", "external_event");
 	jput_key(b, "header");
 	jput_open(b, '{');
 	jput_kcstr(b, "id", id);
-	jput_kcstr(b, "timestamp", now);
+	jput_ktime(b, "timestamp", time_ms());
 	jput_key(b, "source");
 	jput_open(b, '{');
 	jput_kcstr(b, "type", "external");

@@ -145,24 +145,10 @@ want(const char *path, const char *what, struct err *e)
 	    path, what);
 }
 
-/* A string without NUL bytes; new, or NULL. */
-static char *
-text_of(struct jtext v)
-{
-	size_t n;
-	char *s = json_str(v, &n);
-
-	if (s && strlen(s) != n) {
-		free(s);
-		s = NULL;
-	}
-	return s;
-}
-
 static bool
 is_text(struct jtext v)
 {
-	char *s = text_of(v);
+	char *s = json_cstr(v);
 	bool yes = s != NULL;
 
 	free(s);
@@ -172,7 +158,7 @@ is_text(struct jtext v)
 static bool
 is_id(struct jtext v)
 {
-	char *s = text_of(v);
+	char *s = json_cstr(v);
 	bool yes = s && uuid_valid(s);
 
 	free(s);
@@ -353,7 +339,7 @@ static char *
 source_of(struct jtext v)
 {
 	const struct origin *o = origin_of(v);
-	char *s = o->name ? text_of(json_path(v, o->name)) :
+	char *s = o->name ? json_cstr(json_path(v, o->name)) :
 	    xstrdup(o->type);
 
 	if (s && s[strspn(s, " \t\r\n")])
@@ -382,7 +368,7 @@ is_steer(struct jtext v, const struct input *in)
 void
 input_take(struct jtext v, const char *session, struct input *in)
 {
-	char *id = text_of(json_path(v, "header/id"));
+	char *id = json_cstr(json_path(v, "header/id"));
 
 	*in = (struct input){ .session = xstrdup(session), .given = true };
 	for (size_t i = 0; i < UUID_LEN; i++)
@@ -390,9 +376,9 @@ input_take(struct jtext v, const char *session, struct input *in)
 	in->kind = xstrdup(type_of(v)->name);
 	in->source = source_of(v);
 	in->body = xstrndup(v.p, v.n);
-	in->idem = text_of(json_path(v, "header/idempotency_key"));
+	in->idem = json_cstr(json_path(v, "header/idempotency_key"));
 	in->mode = xstrdup(is_steer(v, in) ? "steer" : "queue");
 	if (input_is_progress(in))
-		in->merge = text_of(json_path(v, "header/supersession_key"));
+		in->merge = json_cstr(json_path(v, "header/supersession_key"));
 	free(id);
 }

@@ -54,15 +54,6 @@ input_put_policy(struct buf *b, const struct input *in, bool idle)
 /* ---- state ---- */
 
 static void
-put_time(struct buf *b, const char *key, int64_t ms)
-{
-	char text[32];
-
-	time_rfc3339(ms, text);
-	jput_kcstr(b, key, text);
-}
-
-static void
 put_outcome(struct buf *b, const struct input *in)
 {
 	if (in->outcome) {
@@ -83,7 +74,7 @@ put_history(struct buf *b, const struct input *in)
 	jput_key(b, "history");
 	jput_open(b, '[');
 	jput_open(b, '{');
-	put_time(b, "timestamp", in->created_ms);
+	jput_ktime(b, "timestamp", in->created_ms);
 	jput_kcstr(b, "from", "accepted");
 	jput_kcstr(b, "to", !strcmp(in->kind, "operation") ? "consumed" :
 	    "queued");
@@ -122,7 +113,7 @@ input_put_state(struct buf *b, const struct input *in, bool idle)
 		jput_kraw(b, "persisted_input", body.p, body.n);
 	if (in->run)
 		jput_kcstr(b, "last_run_id", in->run);
-	put_time(b, "created_at", in->created_ms);
-	put_time(b, "updated_at", in->updated_ms);
+	jput_ktime(b, "created_at", in->created_ms);
+	jput_ktime(b, "updated_at", in->updated_ms);
 	jput_close(b, '}');
 }

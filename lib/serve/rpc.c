@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include "base/after.h"
 #include "base/jput.h"
 #include "runner/wire.h"
 #include "serve/rpc_impl.h"
@@ -350,14 +351,6 @@ rpc_connect(struct rpc *s, int in, int out, enum rpc_client kind)
 /* ---- the server ---- */
 
 static void
-set_timer(struct rpc *s, int ms)
-{
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
-	event_add(s->timer, &tv);
-}
-
-static void
 on_look(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -377,7 +370,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	s->interrupted = true;
-	set_timer(s, LAST_MS);
+	event_after(s->timer, LAST_MS);
 	turns_stop(s->o.turns);
 	rpc_settle(s);
 }
@@ -393,7 +386,7 @@ rpc_drain(struct rpc *s, int grace_ms)
 		wire_stop(c->wire);
 	}
 	if (!s->interrupted)
-		set_timer(s, grace_ms);
+		event_after(s->timer, grace_ms);
 	event_active(s->look, 0, 0);
 }
 

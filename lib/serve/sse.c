@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 
+#include "base/after.h"
 #include "base/jput.h"
 #include "base/util.h"
 #include "serve/feed.h"
@@ -50,17 +51,12 @@ static void
 set_timer(struct sse *s)
 {
 	struct reader *t = TAILQ_FIRST(&s->readers);
-	struct timeval tv;
-	int64_t ms;
 
 	if (!t) {
 		event_del(s->timer);
 		return;
 	}
-	ms = t->spoke + keep_alive_ms(s) - time_mono_ms();
-	ms = ms > 0 ? ms : 0;
-	tv = (struct timeval){ ms / 1000, ms % 1000 * 1000 };
-	event_add(s->timer, &tv);
+	event_after(s->timer, t->spoke + keep_alive_ms(s) - time_mono_ms());
 }
 
 static void

@@ -68,25 +68,11 @@ find_word(const char *const *words, const char *s)
 	return NULL;
 }
 
-/* A string that a NUL does not cut; else NULL. */
-static char *
-plain_str(struct jtext v)
-{
-	size_t n;
-	char *s = json_str(v, &n);
-
-	if (s && strlen(s) != n) {
-		free(s);
-		s = NULL;
-	}
-	return s;
-}
-
 static int
 put_word(struct walk *w, const struct config_key *k, struct jtext v,
     enum config_layer layer)
 {
-	char *s = plain_str(v);
+	char *s = json_cstr(v);
 	const char *word = s ? find_word(k->words, s) : NULL;
 	struct buf want = BUF_INIT;
 
@@ -109,7 +95,7 @@ static int
 put_duration(struct walk *w, const struct config_key *k, struct jtext v,
     enum config_layer layer)
 {
-	char *s = plain_str(v);
+	char *s = json_cstr(v);
 	const char *word = s ? find_word(k->words, s) : NULL;
 	struct buf b = BUF_INIT;
 	int64_t ms;
@@ -131,13 +117,11 @@ put_duration(struct walk *w, const struct config_key *k, struct jtext v,
 static int
 put_string(struct walk *w, struct jtext v, enum config_layer layer)
 {
-	size_t n;
-	char *s = json_str(v, &n);
-	int rc = s && strlen(s) == n ? 0 :
-	    wrong(w, layer, "a string without NUL characters");
+	char *s = json_cstr(v);
+	int rc = s ? 0 : wrong(w, layer, "a string without NUL characters");
 
 	if (rc == 0)
-		jput_str(w->out, s, n);
+		jput_cstr(w->out, s);
 	free(s);
 	return rc;
 }

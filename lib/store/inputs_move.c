@@ -9,11 +9,8 @@ void
 input_step(struct buf *b, int64_t ms, const char *from, const char *to,
     const char *reason)
 {
-	char text[32];
-
-	time_rfc3339(ms, text);
 	jput_open(b, '{');
-	jput_kcstr(b, "timestamp", text);
+	jput_ktime(b, "timestamp", ms);
 	jput_kcstr(b, "from", from);
 	jput_kcstr(b, "to", to);
 	if (reason)

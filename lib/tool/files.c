@@ -102,6 +102,15 @@ query_new(enum answer (*fn)(const struct query *, struct buf *))
 	return q;
 }
 
+/* More than max is max. */
+static int64_t
+limit(struct call *c, int64_t max)
+{
+	int64_t n = arg_i64(c, "limit", 1, INT64_MAX, max);
+
+	return n < max ? n : max;
+}
+
 static void
 read_file(struct call *c)
 {
@@ -109,9 +118,7 @@ read_file(struct call *c)
 
 	q->path = arg_str(c, "path");
 	q->offset = arg_i64(c, "offset", 1, INT64_MAX, 1);
-	q->limit = arg_i64(c, "limit", 1, INT64_MAX, READ_LINES);
-	if (q->limit > READ_LINES)
-		q->limit = READ_LINES;
+	q->limit = limit(c, READ_LINES);
 	ask(c, q);
 }
 
@@ -125,9 +132,7 @@ list_files(struct call *c)
 	/* Who gives a pattern looks for something; who does not looks around. */
 	q->depth = arg_i64(c, "depth", 1, INT64_MAX,
 	    q->pattern ? WALK_DEPTH : 1);
-	q->limit = arg_i64(c, "limit", 1, INT64_MAX, LIST_ENTRIES);
-	if (q->limit > LIST_ENTRIES)
-		q->limit = LIST_ENTRIES;
+	q->limit = limit(c, LIST_ENTRIES);
 	ask(c, q);
 }
 
@@ -141,9 +146,7 @@ search_files(struct call *c)
 	q->path = arg_opt_str(c, "path");
 	q->pattern = arg_opt_str(c, "pattern");
 	q->depth = WALK_DEPTH;
-	q->limit = arg_i64(c, "limit", 1, INT64_MAX, SEARCH_MATCHES);
-	if (q->limit > SEARCH_MATCHES)
-		q->limit = SEARCH_MATCHES;
+	q->limit = limit(c, SEARCH_MATCHES);
 	if (q->text && !*q->text)
 		call_bad(c, "'query': want something to look for");
 	ask(c, q);

@@ -184,6 +184,33 @@ TEST(writer)
 	buf_free(&b);
 }
 
+TEST(a_text_with_a_nul_is_no_c_string)
+{
+	char *s = json_cstr(json_text("\"a\\u0041\""));
+
+	STR_IS(s, "aA");
+	free(s);
+	OK(!json_cstr(json_text("\"a\\u0000b\"")) && !json_cstr(json_text("1")) &&
+	    !json_cstr(JTEXT_NONE));
+}
+
+TEST(white_space_alone_is_blank)
+{
+	OK(text_blank("", 0) && text_blank(" \t\r\n", 4));
+	OK(!text_blank(" x ", 3) && text_blank(" x", 1));
+}
+
+TEST(times_are_written_as_everywhere)
+{
+	struct buf b = BUF_INIT;
+
+	jput_open(&b, '{');
+	jput_ktime(&b, "at", 1775829600123);
+	jput_close(&b, '}');
+	STR_IS(b.p, "{\"at\":\"2026-04-10T14:00:00.123Z\"}");
+	buf_free(&b);
+}
+
 TEST(pretty_and_compact)
 {
 	struct buf b = BUF_INIT;
