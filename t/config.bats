@@ -305,6 +305,23 @@ signal.pause()' "$RKAT_STATE_ROOT/busy/run/11111111-1111-7111-8111-111111111111.
 	kill $holder; wait $holder 2>/dev/null || true
 }
 
+@test "realms: deleted again and again while turns start in it, no turn is ever cut off" {
+	command -v rkat-turn >/dev/null || skip "rkat-turn is not built"
+	sim_script '{"reply":{"text":"fine"}}'
+	bash -c 'while [ ! -e stop ]; do rkat-config realms delete test 2>&1 || echo "status $?"; done >deleted' 3>&- 9>&- &
+	deleter=$!
+	for n in $(seq 30); do
+		rkat run --no-comms hi </dev/null 2>>err || echo "status $?"
+	done >said
+	touch stop
+	wait $deleter
+	same "$(sort -u said; grep ERROR err)" fine
+	grep -q "^Deleted realm 'test'$" deleted
+	same "$(grep -v -e "^Deleted realm 'test'$" -e "^rkat-config: SESSION_BUSY: Realm 'test' appears active " -e '^rkat-config: hint' -e '^status 11$' deleted)" ""
+	rkat-config realms delete test
+	same "$(ls -A "$RKAT_STATE_ROOT")" ""
+}
+
 @test "realms: prune keeps young ones, and with --isolated-only the named ones" {
 	rkat-config realms create named
 	env -u RKAT_REALM rkat-config --isolated set --json '{}'

@@ -192,12 +192,6 @@ create(struct cmd *c, int argc, char *argv[])
 	return rc;
 }
 
-static void
-get_active(const struct realm_info *r, void *arg)
-{
-	*(int *)arg = r->active;
-}
-
 static int
 delete(struct cmd *c, int argc, char *argv[])
 {
@@ -208,7 +202,7 @@ delete(struct cmd *c, int argc, char *argv[])
 	struct buf b = BUF_INIT;
 	bool force = false;
 	const char *id;
-	int o, active = 0, rc = 0;
+	int o, rc = 0;
 
 	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
@@ -216,13 +210,8 @@ delete(struct cmd *c, int argc, char *argv[])
 		default: return cmd_usage(c);
 		}
 	if (!(id = one_id(c, argc, argv, &rc)) || cmd_realm(c) < 0 ||
-	    with_realm(c, id, get_active, &active) < 0)
+	    realm_delete(c->realm.state_root, id, force, &c->e) < 0)
 		return rc ? rc : -1;
-	if (realm_delete(c->realm.state_root, id, force, &c->e) < 0)
-		return c->e.code != E_SESSION_BUSY ? -1 :
-		    err_set(&c->e, E_SESSION_BUSY, "Realm '%s' appears active "
-		    "(%d live lease(s)). Use --force to override.", id,
-		    active);
 	buf_printf(&b, "Deleted realm '%s'\n", id);
 	rc = cmd_write(c, &b);
 	buf_free(&b);

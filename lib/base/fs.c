@@ -142,6 +142,7 @@ int
 fs_mkdirs(const char *path, mode_t mode, struct err *e)
 {
 	char *p = xstrdup(path);
+	struct stat st;
 	int rc = -1;
 
 	for (char *s = p + 1; ; s++) {
@@ -158,7 +159,8 @@ fs_mkdirs(const char *path, mode_t mode, struct err *e)
 		if (!c)
 			break;
 	}
-	if (!fs_is_dir(path)) {
+	/* Gone again is not for us to say. */
+	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
 		err_set(e, E_INTERNAL_ERROR, "%s: not a directory", path);
 		goto done;
 	}
@@ -212,6 +214,15 @@ fs_is_dir(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool
+fs_same(int fd, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && stat(path, &b) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 char *

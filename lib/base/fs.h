@@ -29,6 +29,7 @@ int fs_mkdirs(const char *path, mode_t mode, struct err *e);
 int fs_remove_tree(const char *path, struct err *e);
 bool fs_exists(const char *path);
 bool fs_is_dir(const char *path);
+bool fs_same(int fd, const char *path);	/* is it the file of that name? */
 /* Everything, also after EINTR, EAGAIN and short writes.  -1 with errno. */
 int fs_write_all(int fd, const void *p, size_t n);
 /* "a/b" joined with one slash; new. */

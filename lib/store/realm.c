@@ -1,9 +1,11 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,6 +252,8 @@ realm_free(struct realm *r)
 	free(r->dir);
 	free(r->context_root);
 	free(r->user_root);
+	if (r->held)
+		close(r->held);
 	memset(r, 0, sizeof *r);
 }
 
@@ -388,14 +392,60 @@ make_dirs(const struct realm *r, struct err *e)
 	return rc;
 }
 
+/*
+ * A shared flock on the directory: realm_delete wants it alone.  The record lock is
+ * there to be looked at, as that of a session (lock.c).  1, or 0 if there is no realm,
+ * perhaps no more.
+ */
+static int
+hold(struct realm *r, struct err *e)
+{
+	struct flock mark = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	int dir = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+
+	if (dir < 0)
+		return errno == ENOENT ? 0 :
+		    err_sys(e, E_STORAGE_ERROR, "%s", r->dir);
+	fd = fcntl(dir, F_DUPFD_CLOEXEC, 3);	/* 0 is none */
+	close(dir);
+	while (fd > 0 && flock(fd, LOCK_SH) < 0)
+		if (errno != EINTR) {
+			close(fd);
+			fd = -1;
+		}
+	if (fd < 0 || fcntl(fd, F_OFD_SETLK, &mark) < 0) {
+		err_sys(e, E_STORAGE_ERROR, "lock %s", r->dir);
+		if (fd > 0)
+			close(fd);
+		return -1;
+	}
+	if (fs_same(fd, r->dir)) {
+		r->held = fd;
+		return 1;
+	}
+	close(fd);
+	return 0;
+}
+
+/* Somebody may remove it between the two steps: then once more. */
+static int
+make_and_hold(struct realm *r, struct err *e)
+{
+	int rc = r->held ? 1 : 0;
+
+	while (rc == 0 && (rc = hold(r, e)) == 0)
+		rc = fs_mkdirs(r->dir, 0700, e);
+	return rc < 0 ? -1 : 0;
+}
+
 int
 realm_create(struct realm *r, struct err *e)
 {
 	struct err mine = ERR_NONE;
 	int rc = -1;
 
-	if ((realm_exists(r, NULL) > 0 || (fs_mkdirs(r->dir, 0700, &mine) == 0 &&
-	    write_manifest(r, &mine) == 0)) && make_dirs(r, &mine) == 0)
+	if (make_and_hold(r, &mine) == 0 && (realm_exists(r, NULL) > 0 ||
+	    write_manifest(r, &mine) == 0) && make_dirs(r, &mine) == 0)
 		rc = take_manifest(r, &mine);
 	if (rc == 0)
 		return 0;

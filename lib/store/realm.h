@@ -33,6 +33,7 @@ struct realm {
 	char *dir;		/* <state_root>/<realm id> */
 	char *context_root;	/* project root: AGENTS.md, tools, .rkat/config.toml */
 	char *user_root;	/* HOME or --user-config-root; NULL if neither */
+	int held;		/* since realm_create: nobody removes it; 0: not held */
 };
 
 /*
@@ -47,7 +48,8 @@ int realm_resolve(const struct realm_opts *o, struct realm *r, struct err *e);
 
 /*
  * Make the directory (0700) and manifest if they are not there; check the backend pin;
- * make events/, run/ and blobs/.  Durable before it returns; safe when many start at once.
+ * make events/, run/ and blobs/.  Durable before it returns; safe when many start at
+ * once, and while one that is there is being removed.  It stays until realm_free.
  */
 int realm_create(struct realm *r, struct err *e);
 /* Is there such a realm?  1, 0, or -1 (STORAGE_ERROR) if one cannot look. */
@@ -62,7 +64,7 @@ char *realm_file(const struct realm *r, const char *sub, const char *name,
 struct realm_info {
 	char *id, *origin, *backend;
 	int64_t created_at;	/* unix seconds */
-	int active;		/* turns and residents that hold a lock now */
+	int active;		/* turns and residents that hold a lock now; 1 for whoever else has it open */
 };
 /* The manifest in a realm's directory: NOT_FOUND if there is none.  Free with realm_info_free. */
 int realm_manifest(const char *dir, struct realm_info *info, struct err *e);
@@ -71,7 +73,7 @@ void realm_info_free(struct realm_info *info);
 int realm_list(const char *state_root, struct realm_info **list, size_t *n,
     struct err *e);
 void realm_list_free(struct realm_info *list, size_t n);
-/* Remove a realm; one that is not there is fine; SESSION_BUSY when something in it is active and !force. */
+/* Remove a realm; one that is not there is fine; SESSION_BUSY when something in it is active, or it is open, and !force. */
 int realm_delete(const char *state_root, const char *id, bool force,
     struct err *e);
 

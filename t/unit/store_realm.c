@@ -163,7 +163,7 @@ TEST(realms_are_listed_and_deleted)
 	OK(lock_session(&p.r, p.s.id, &fd, NULL) == 0);
 	OK(realm_list(p.root, &list, &n, NULL) == 0 && n == 2);
 	STR_IS(list[0].id, "b");
-	OK(list[0].active == 0);
+	OK(list[0].active == 1);	/* we have it open */
 	OK(list[1].active == 1);
 	realm_list_free(list, n);
 	OK(realm_delete(p.root, "test", false, &e) < 0);
@@ -174,7 +174,15 @@ TEST(realms_are_listed_and_deleted)
 	OK(realm_list(p.root, &list, &n, NULL) == 0 && n == 1);
 	realm_list_free(list, n);
 	close(fd);
+	OK(realm_delete(p.root, "b", false, &e) < 0);
+	OK(e.code == E_SESSION_BUSY);
+	OK(strstr(e.text, "Realm 'b' appears active (1 live lease(s))."));
 	realm_free(&r);
+	OK(realm_list(p.root, &list, &n, NULL) == 0 && n == 1);
+	OK(list[0].active == 0);
+	realm_list_free(list, n);
+	OK(realm_delete(p.root, "b", false, NULL) == 0);
+	OK(realm_list(p.root, &list, &n, NULL) == 0 && n == 0);
 	place_close(&p);
 }
 
