@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
  */
 #define REQUEST_MAX ((size_t)64 << 20)	/* bytes of a line */
 #define WAITING_MAX 1000		/* requests */
+#define KEPT_FREE (1 << 20)	/* bytes of heap: a run takes and frees some 100 kB often */
 
 struct worker {
 	struct front t;
@@ -399,6 +401,7 @@ worker_main(const struct options *o)
 	struct err e = ERR_NONE;
 	int status;
 
+	mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
 	if (front_init(&w.t, o, &e) == 0 && front_open(&w.t, true, &e) == 0) {
 		w.tools = callbacks_new(w.t.loop, on_tool, &w);
 		w.sources[0] = callbacks_source(w.tools);
