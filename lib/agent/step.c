@@ -55,33 +55,10 @@ done:
 	return rc;
 }
 
-/* Others may have changed labels and intents while we ran: only what is ours is written. */
-static int
-save(struct agent *a, bool all, struct err *e)
-{
-	struct session row;
-	int rc;
-
-	if (session_load(a->env.db, a->s.id, &row, e) < 0)
-		return -1;
-	free(row.state);
-	row.state = xstrdup(a->s.state);
-	row.usage = a->s.usage;
-	if (all) {
-		free(row.meta);
-		free(row.build);
-		row.meta = xstrdup(a->s.meta);
-		row.build = xstrdup(a->s.build);
-	}
-	rc = session_save(a->env.db, &row, e);
-	session_free(&row);
-	return rc;
-}
-
 int
 step_save(struct agent *a, struct err *e)
 {
-	if (save(a, false, e) < 0)
+	if (session_advance(a->env.db, &a->s, false, e) < 0)
 		return -1;
 	return a->run.state ? run_update(a->env.db, &a->run, e) : 0;
 }
@@ -89,7 +66,7 @@ step_save(struct agent *a, struct err *e)
 int
 step_save_all(struct agent *a, struct err *e)
 {
-	return save(a, true, e);
+	return session_advance(a->env.db, &a->s, true, e);
 }
 
 int

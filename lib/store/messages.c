@@ -85,32 +85,40 @@ messages_load(struct db *db, const char *session, struct messages *m,
 	return messages_page(db, session, 0, -1, m, e);
 }
 
-/* Counts the message and tells its index; no row: no session. */
-static const char sql_count[] =
-    "UPDATE sessions SET total = total + 1, updated_ms = max(updated_ms, ?2)"
-    " WHERE id = ?1 RETURNING total - 1";
+/* Where the next message goes. */
+static int
+find_end(struct db *db, const char *session, int64_t *at, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e,
+	    "SELECT total FROM sessions WHERE id = ?1", "s", session);
+	int rc = st ? db_step(db, st, e) : -1;
+
+	if (rc > 0)
+		*at = sqlite3_column_int64(st, 0);
+	db_done(db, st);
+	if (rc == 0)
+		return err_set(e, E_SESSION_NOT_FOUND, "session not found: %s",
+		    session);
+	return rc < 0 ? -1 : 0;
+}
+
+/* UPDATE ... RETURNING would be one statement, but makes a table for its one row. */
 static const char sql_append[] =
     "INSERT INTO messages(session, idx, created_ms, body)"
     " VALUES(?1, ?2, ?3, ?4)";
+static const char sql_count[] =
+    "UPDATE sessions SET total = ?2, updated_ms = max(updated_ms, ?3)"
+    " WHERE id = ?1";
 
 int
 messages_append(struct db *db, const char *session, const char *raw,
     size_t n, int64_t *index, struct err *e)
 {
 	int64_t now = time_ms(), at = 0;
-	sqlite3_stmt *st = db_query(db, e, sql_count, "si", session, now);
-	int rc = st ? db_step(db, st, e) : -1;
 
-	if (rc > 0) {
-		at = sqlite3_column_int64(st, 0);
-		rc = db_step(db, st, e) < 0 ? -1 : 1;
-	}
-	db_done(db, st);
-	if (rc == 0)
-		return err_set(e, E_SESSION_NOT_FOUND, "session not found: %s",
-		    session);
-	if (rc < 0 || db_run(db, e, sql_append, "siit", session, at, now, raw,
-	    n) < 0)
+	if (find_end(db, session, &at, e) < 0 ||
+	    db_run(db, e, sql_append, "siit", session, at, now, raw, n) < 0 ||
+	    db_run(db, e, sql_count, "sii", session, at + 1, now) < 0)
 		return -1;
 	if (index)
 		*index = at;

@@ -204,6 +204,27 @@ session_save(struct db *db, const struct session *s, struct err *e)
 	return db_leave(db, own, rc, e);
 }
 
+static const char sql_advance[] =
+    "UPDATE sessions SET updated_ms = max(updated_ms, ?2), state = ?3,"
+    "  input_tokens = ?4, output_tokens = ?5,"
+    "  cache_creation_tokens = nullif(?6, -1),"
+    "  cache_read_tokens = nullif(?7, -1), meta = ifnull(?8, meta),"
+    "  build = ifnull(?9, build)"
+    " WHERE id = ?1";
+
+int
+session_advance(struct db *db, const struct session *s, bool all,
+    struct err *e)
+{
+	int rc = db_run(db, e, sql_advance, "sisiiiiss", s->id, time_ms(),
+	    s->state, s->usage.input, s->usage.output, s->usage.cache_creation,
+	    s->usage.cache_read, all ? s->meta : NULL, all ? s->build : NULL);
+
+	if (rc == 0)
+		return not_found(s->id, e);
+	return rc < 0 ? -1 : 0;
+}
+
 int
 session_archive(struct db *db, const char *id, struct err *e)
 {

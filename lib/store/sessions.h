@@ -52,6 +52,12 @@ int session_load(struct db *db, const char *id, struct session *s,
 void session_free(struct session *s);
 /* Write meta, build, labels, state and usage back, updated_ms becomes now; inside or outside a transaction. */
 int session_save(struct db *db, const struct session *s, struct err *e);
+/*
+ * What a run changes of it: state and usage, with all also meta and build.  The rest is
+ * left to others, who may change it while a run goes on.
+ */
+int session_advance(struct db *db, const struct session *s, bool all,
+    struct err *e);
 
 /*
  * A reference as people write it -> full id: UUID, comms name, "<realm>:<uuid>", unique
