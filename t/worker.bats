@@ -336,3 +336,25 @@ tool_results() { rkat-session history "$1" | jq -r 'select(.role == "tool_result
 	rkat-turn "$id" again >/dev/null
 	has "$(tool_results "$id")" "the process that ran it died"
 }
+
+@test "worker: a turn without tools waits for the disk twice: for its prompt and for its end" {
+	command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null || skip "needs strace"
+	sim_script '{"match":{"user":"tool","has_tool_result":false},"reply":{"tool_calls":[{"id":"c","name":"datetime","args":{}}]}}' '{"reply":{"text":"ok"}}'
+	mkfifo "$T/in"
+	strace -o "$T/trace" -e trace=fdatasync rkat-turn --worker <"$T/in" >"$T/out" 2>"$T/err" 3>&- &
+	W=$!
+	exec 9>"$T/in"
+	synced() { grep -c '^fdatasync' "$T/trace"; }
+	ask '{"id":1,"op":"create"}'
+	id=$(answer 1 | jq -r .result.session_id)
+	before=$(synced)
+	ask "{\"id\":2,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"hi\"}"
+	answer 2
+	same "$(($(synced) - before))" 2
+	# What tools are started for is on disk first.
+	before=$(synced)
+	ask "{\"id\":3,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"tool\"}"
+	answer 3
+	[ $(($(synced) - before)) -ge 4 ]
+	end
+}

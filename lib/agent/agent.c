@@ -116,14 +116,19 @@ listen_stop(struct agent *a)
 static int
 load(struct agent *a, const char *session, struct err *e)
 {
-	if (session_load(a->env.db, session, &a->s, e) < 0)
+	int rc = -1;
+
+	if (db_look(a->env.db, e) < 0)
 		return -1;
-	if (a->s.archived)
-		return err_set(e, E_SESSION_NOT_FOUND,
-		    "session not found: %s", session);
-	if (config_load(a->realm, &a->config, e) < 0)
-		return -1;
-	return messages_load(a->env.db, a->s.id, &a->msgs, e);
+	if (session_load(a->env.db, session, &a->s, e) == 0 &&
+	    messages_load(a->env.db, a->s.id, &a->msgs, e) == 0 &&
+	    run_last(a->env.db, a->s.id, &a->run, e) >= 0)
+		rc = 0;
+	db_looked(a->env.db);
+	if (rc == 0 && a->s.archived)
+		rc = err_set(e, E_SESSION_NOT_FOUND, "session not found: %s",
+		    session);
+	return rc < 0 ? -1 : config_load(a->realm, &a->config, e);
 }
 
 static int

@@ -123,12 +123,9 @@ can_be_taken_up(struct agent *a, bool *yes, struct err *e)
 int
 recover(struct agent *a, struct err *e)
 {
-	int found = run_last(a->env.db, a->s.id, &a->run, e);
-	bool take_up, running = found > 0 && !strcmp(a->run.state, "running");
+	bool take_up, running = a->run.state && !strcmp(a->run.state, "running");
 
-	if (found < 0)
-		return -1;
-	if (found > 0 && !running) {
+	if (a->run.state && !running) {
 		if (a->run.terminal && !told(a)) {
 			buf_puts(agent_event(a), a->run.terminal);
 			agent_say(a);

@@ -134,6 +134,9 @@ keep_reply(struct agent *a, const struct buf *message, int64_t context,
 		step_abort(a);
 		return -1;
 	}
+	/* Whatever comes behind a last word begins with a step. */
+	if (!tools_asked(json_slice(message->p, message->n)))
+		db_sync_later(a->env.db);
 	return step_commit(a, STEP("turn.response"), e);
 }
 

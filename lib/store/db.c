@@ -136,6 +136,15 @@ db_step(struct db *db, sqlite3_stmt *st, struct err *e)
 
 /* ---- durability ---- */
 
+sqlite3_file *
+db_wal(struct db *db)
+{
+	sqlite3_file *wal = NULL;
+
+	sqlite3_file_control(db->h, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
+	return wal && wal->pMethods ? wal : NULL;
+}
+
 /*
  * Commits are as durable as with synchronous=FULL, but the next writer need not wait
  * for our sync, and one sync of the disk serves all who ask for it at the same time.
@@ -144,10 +153,9 @@ db_step(struct db *db, sqlite3_stmt *st, struct err *e)
 static int
 sync_wal(struct db *db, struct err *e)
 {
-	sqlite3_file *wal = NULL;
+	sqlite3_file *wal = db_wal(db);
 
-	sqlite3_file_control(db->h, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
-	if (wal && wal->pMethods &&
+	if (wal &&
 	    wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL) != SQLITE_OK)
 		return err_sys(e, E_STORAGE_ERROR, "%s/realm.sqlite3-wal: sync",
 		    db->realm->dir);
@@ -179,8 +187,9 @@ settle(struct db *db, struct err *e)
 	if (db->writing)
 		writers_leave(db->writers);
 	db->writing = false;
-	if (db->unsynced && sync_wal(db, e) < 0)
+	if (db->unsynced && !(db->later && !db->wakes) && sync_wal(db, e) < 0)
 		return -1;
+	db->later = false;
 	if (db->wakes)
 		wakes_ring(db->realm);
 	db->wakes = false;
@@ -261,12 +270,30 @@ db_commit(struct db *db, struct err *e)
 }
 
 void
+db_sync_later(struct db *db)
+{
+	db->later = true;
+}
+
+void
 db_rollback(struct db *db)
 {
 	if (!sqlite3_get_autocommit(db->h))
 		sqlite3_exec(db->h, "ROLLBACK", NULL, NULL, NULL);
-	db->wakes = false;
+	db->wakes = db->later = false;
 	settle(db, NULL);
+}
+
+int
+db_look(struct db *db, struct err *e)
+{
+	return db_run(db, e, "BEGIN", "") < 0 ? -1 : 0;
+}
+
+void
+db_looked(struct db *db)
+{
+	db_run(db, NULL, "COMMIT", "");
 }
 
 int

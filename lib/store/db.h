@@ -28,7 +28,15 @@ const struct realm *db_realm(const struct db *db);
 /* BEGIN IMMEDIATE; functions that say "inside a transaction" want one open. */
 int db_begin(struct db *db, struct err *e);
 int db_commit(struct db *db, struct err *e);	/* synced when it returns 0; rolled back when it fails */
+/*
+ * Inside a transaction whose commit nobody is told of before another one: that one's
+ * sync is for both.  A process that dies loses nothing by it.
+ */
+void db_sync_later(struct db *db);
 void db_rollback(struct db *db);		/* no transaction open: nothing */
+/* What is read between these is of one moment, and found faster than in parts.  Nothing is written. */
+int db_look(struct db *db, struct err *e);
+void db_looked(struct db *db);
 /*
  * Inside a transaction, one part of it that may fail alone: what was done since the mark
  * stays (keep) or is undone.  Marks do not nest.

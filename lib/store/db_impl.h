@@ -21,6 +21,8 @@ struct db {
 	int writers;		/* where they stand in line */
 	bool writing;		/* we are the first of them */
 	bool unsynced;		/* a commit of ours may not be on disk yet */
+	bool later;		/* ... which is for the next commit to see to */
+	unsigned commits;	/* of ours, so far */
 	bool wakes;		/* what is not committed yet wakes a session */
 	struct err unwritable;	/* why it can only be read, or E_NONE */
 	struct kept {
@@ -29,5 +31,8 @@ struct db {
 	} kept[KEPT_MAX];
 	size_t n_kept;
 };
+
+/* The WAL's file, or NULL while there is none. */
+sqlite3_file *db_wal(struct db *db);
 
 #endif

@@ -14,7 +14,15 @@
 
 #define BUSY_LIMIT_MS 60000
 #define BUSY_SLEEP_MS 40.0
-#define WAL_PAGES 250		/* a small WAL is read fast */
+/*
+ * When the WAL is copied, by the one who commits, while the others stand in line: who
+ * opens the database first reads a small one faster, under load a larger one is copied
+ * less often.
+ */
+#define WAL_PAGES 250
+#define WAL_PAGES_BUSY 1000
+#define BUSY_COMMITS 16		/* by one process: it stays */
+#define WAL_LARGE ((sqlite3_int64)2 << 20)	/* bytes: the last to close copies it */
 
 /* ---- what SQLite calls ---- */
 
@@ -56,7 +64,8 @@ on_wal(void *arg, sqlite3 *h, const char *name, int pages)
 
 	(void)name;
 	db->unsynced = true;
-	if (pages >= WAL_PAGES)
+	db->commits++;
+	if (pages >= (db->commits < BUSY_COMMITS ? WAL_PAGES : WAL_PAGES_BUSY))
 		sqlite3_wal_checkpoint_v2(h, "main",
 		    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	return SQLITE_OK;
@@ -242,12 +251,25 @@ db_open_readable(const struct realm *r, struct err *e)
 	return NULL;
 }
 
+static bool
+wal_is_large(struct db *db)
+{
+	sqlite3_file *wal = db_wal(db);
+	sqlite3_int64 n = 0;
+
+	return wal && wal->pMethods->xFileSize(wal, &n) == SQLITE_OK &&
+	    n > WAL_LARGE;
+}
+
 void
 db_close(struct db *db)
 {
 	if (!db)
 		return;
 	db_rollback(db);
+	if (wal_is_large(db))
+		sqlite3_db_config(db->h, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0,
+		    NULL);
 	for (size_t i = 0; i < db->n_kept; i++)
 		sqlite3_finalize(db->kept[i].st);
 	sqlite3_close_v2(db->h);

@@ -1,3 +1,4 @@
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "store/inputs.h"
@@ -71,6 +72,43 @@ TEST(a_session_keeps_its_columns)
 	OK(session_load(p.db, "nope", &t, &e) < 0);
 	OK(e.code == E_SESSION_NOT_FOUND);
 	session_free(&s);
+	place_close(&p);
+}
+
+TEST(a_run_writes_only_what_is_its_own)
+{
+	struct session mine, t;
+	struct place p;
+	struct err e = ERR_NONE;
+
+	place_open(&p);
+	OK(session_load(p.db, p.s.id, &mine, NULL) == 0);
+	OK(session_load(p.db, p.s.id, &t, NULL) == 0);
+	free(t.labels);
+	t.labels = xstrdup("{\"k\":\"v\"}");
+	free(t.meta);
+	t.meta = xstrdup("{\"m\":1}");
+	OK(session_save(p.db, &t, NULL) == 0);	/* meanwhile */
+	session_free(&t);
+	free(mine.state);
+	mine.state = xstrdup("{\"s\":1}");
+	mine.usage.output = 3;
+	OK(session_advance(p.db, &mine, false, NULL) == 0);
+	OK(session_load(p.db, p.s.id, &t, NULL) == 0);
+	STR_IS(t.labels, "{\"k\":\"v\"}");
+	STR_IS(t.meta, "{\"m\":1}");
+	STR_IS(t.state, "{\"s\":1}");
+	OK(t.usage.output == 3 && t.usage.input == 0);
+	session_free(&t);
+	OK(session_advance(p.db, &mine, true, NULL) == 0);
+	OK(session_load(p.db, p.s.id, &t, NULL) == 0);
+	STR_IS(t.labels, "{\"k\":\"v\"}");
+	STR_IS(t.meta, "{}");
+	session_free(&t);
+	strcpy(mine.id, "nope");
+	OK(session_advance(p.db, &mine, true, &e) < 0);
+	OK(e.code == E_SESSION_NOT_FOUND);
+	session_free(&mine);
 	place_close(&p);
 }
 
@@ -500,6 +538,43 @@ TEST(a_newer_schema_is_refused_and_left_alone)
 	free(cmd);
 	p.db = db_open(&p.r, &e);
 	OK(!p.db && e.code == E_STORAGE_ERROR && strstr(e.text, "newer rkat"));
+	place_close(&p);
+}
+
+static int64_t
+wal_size(const struct place *p)
+{
+	char *path = fs_join(p->r.dir, "realm.sqlite3-wal");
+	struct stat st;
+	int rc = stat(path, &st);
+
+	free(path);
+	return rc < 0 ? -1 : (int64_t)st.st_size;
+}
+
+TEST(a_large_wal_does_not_outlive_its_last_user)
+{
+	char body[4096] = "";
+	struct messages m;
+	struct place p;
+	struct db *other;
+
+	place_open(&p);
+	db_close(p.db);
+	OK(wal_size(&p) > 0);	/* a small one does */
+	OK((p.db = db_open(&p.r, NULL)) != NULL);
+	memset(body, 'x', sizeof body - 1);
+	for (int i = 0; i < 150; i++)
+		OK(put_message(&p, body, NULL) == 0);
+	OK(wal_size(&p) > 2 << 20);
+	OK((other = db_open(&p.r, NULL)) != NULL);
+	db_close(p.db);
+	OK(wal_size(&p) > 2 << 20);
+	db_close(other);
+	OK(wal_size(&p) <= 0);
+	OK((p.db = db_open(&p.r, NULL)) != NULL);
+	OK(messages_load(p.db, p.s.id, &m, NULL) == 0 && m.n == 150);
+	messages_free(&m);
 	place_close(&p);
 }
 
