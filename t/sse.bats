@@ -76,6 +76,16 @@ made() { ID=$(rkat run --json "${1:-hi}" | jq -r .session_id); }
 	same "$(lines "$T/c")" "$(log | sed '1,/"type":"run_completed"/d')"
 }
 
+@test "sse: an id that the session never reached is no place to wait at: what happens is told" {
+	sim echo
+	made
+	rest
+	watch "$T/a" '' -H 'Last-Event-ID: 4711'
+	rkat resume "$ID" more >/dev/null
+	wait_for ends "$T/a" 1
+	same "$(lines "$T/a")" "$(log | sed '1,/"type":"run_completed"/d')"
+}
+
 @test "sse: runs of other processes show, failed ones with their end" {
 	sim_script '{"match":{"user":"bad"},"reply":{"status":400,"error":{"type":"x","message":"no such thing"}}}' '{"reply":{"text":"fine"}}'
 	made

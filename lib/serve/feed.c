@@ -310,20 +310,17 @@ feeds_free(struct feeds *s)
 	free(s);
 }
 
-/* Where it begins. */
+/* Where it begins.  A place that the log has not reached is its end: nobody waits in silence. */
 static void
 place(struct feed *f, int64_t after)
 {
 	struct log *l = f->log;
+	int64_t last = l->fd < 0 ? 0 : eventfile_seq(l->fd);
 
-	f->after = after;
+	f->after = after < 0 || after > last ? last : after;
 	f->state = LIVE;
-	if (l->fd < 0)
-		f->after = after < 0 ? 0 : after;
-	else if (after < 0)
-		f->after = eventfile_seq(l->fd);
-	else {
-		f->own.at = eventfile_find(l->fd, after);
+	if (f->after < last) {
+		f->own.at = eventfile_find(l->fd, f->after);
 		f->state = BEHIND;
 		cursor_queue(&f->own);
 	}

@@ -29,7 +29,10 @@ struct feed_hooks {
 	bool (*line)(void *arg, int64_t seq, const char *p, size_t n);
 	void *arg;
 };
-/* Lines with seq > after, now and as they come; after < 0: only what comes from now on. */
+/*
+ * Lines with seq > after, now and as they come; after < 0, or more than the log has
+ * reached: only what comes from now on.
+ */
 struct feed *feed_open(struct feeds *s, const char *session, int64_t after,
     const struct feed_hooks *hooks, struct err *e);
 void feed_resume(struct feed *f);
