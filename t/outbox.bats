@@ -135,6 +135,21 @@ arrived() { [ "$(odb 'SELECT count(*) FROM arrivals')" -eq "$1" ]; }
 	same "$(bodies)" late
 }
 
+@test "outbox: a letter whose time is up is dead for who waits and who looks, also where no rkat-peerd runs" {
+	trust_pair tcp://127.0.0.1:1
+	run rkat-comms send --expires 1s --wait delivered --timeout 30s far late
+	[ "$status" -eq 6 ]
+	has "$output" '"delivery":"expired"'
+	lacks "$output" "stays in the outbox"
+	L=$(send --expires 1s far "late, too")
+	listed() { [ "$(rkat-comms outbox --dead --json | grep -c '"state":"expired"')" -eq 2 ]; }
+	wait_for listed
+	has "$(rkat-comms trace "$L")" " expired"
+	# Others are not looked at.
+	L=$(send far "in time")
+	same "$(rkat-comms outbox --json | jq -r 'select(.envelope_id == "'"$L"'").state')" accepted
+}
+
 @test "outbox: an ACK that comes when the time ran out on the way still says that it was delivered" {
 	far
 	other_end late "$AT"

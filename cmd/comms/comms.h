@@ -40,6 +40,11 @@ int comms_json(struct cmd *c, const char *option, const char *text,
 /* A duration of more than nothing. */
 int comms_duration(struct cmd *c, const char *option, const char *text,
     int64_t *ms);
+/*
+ * Letters whose time is up are dead letters for who looks, also where no rkat-peerd runs.
+ * Where nothing can be written they stay as they are.
+ */
+void comms_expire(struct cmd *c);
 /* If nobody delivers letters to the outside now, say so on stderr. */
 void comms_warn_peerd(struct cmd *c);
 /* Words of others on one line of a terminal: no control characters, at most max bytes. */

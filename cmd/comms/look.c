@@ -253,6 +253,7 @@ VERB(verb_outbox)
 	    check_state(c, l.state) < 0 ||
 	    (there = comms_look(c, l.ref, id, &session)) <= 0)
 		return there;
+	comms_expire(c);
 	if (outbox_list(c->db, session, l.state, l.dead, l.limit, add_letter,
 	    &p, &c->e) < 0)
 		p.rc = -1;

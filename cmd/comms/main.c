@@ -9,6 +9,7 @@
 #include "base/option.h"
 #include "comms/comms.h"
 #include "store/lock.h"
+#include "store/outbox.h"
 
 static const struct verb verbs[] = {
 	{ "identity", verb_identity, "[show|rotate] [-s|--session session] [--json]",
@@ -55,6 +56,15 @@ comms_look(struct cmd *c, const char *ref, char id[UUID_LEN + 1],
 		return 1;
 	/* Nothing was said in a realm that is not there. */
 	return !ref && c->e.code == E_SESSION_NOT_FOUND ? 0 : -1;
+}
+
+void
+comms_expire(struct cmd *c)
+{
+	int64_t now = time_ms(), first = outbox_expiry(c->db, NULL);
+
+	if (first >= 0 && first <= now)
+		outbox_expire(c->db, now, NULL);
 }
 
 int

@@ -289,6 +289,7 @@ VERB(verb_trace)
 	if (comms_open_for(c, argv[optind]) < 0)
 		return -1;
 	id = argv[optind];
+	comms_expire(c);
 	rc = load(&t, id);
 	if (rc == 0)
 		rc = c->json ? print_json(&t, id) : print_text(&t, id);

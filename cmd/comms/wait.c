@@ -84,6 +84,7 @@ look_letter(struct cmd *c, const char *id, struct standing *s)
 	struct letter l;
 	int rc = 0;
 
+	comms_expire(c);
 	if (outbox_load(c->db, id, &l, &c->e) < 0)
 		return -1;
 	s->grade = grade_parse(l.state);
