@@ -196,6 +196,8 @@ INSTALL_MAN = $(wildcard man/*.[1578])
 SDK_FILES = $(patsubst share/%,%,$(shell find share/python share/node -type f \
 	! -path '*/node_modules/*' ! -path '*/dist/*' ! -path '*/build/*' \
 	! -path '*/__pycache__/*' ! -path '*.egg-info/*' ! -path '*/.*'))
+# A shell looks for completion in a file of the command's name.
+COMPLETED = $(shell sed -n 's/^complete -F _rkat_own //p' share/completions/rkat.bash)
 install: all
 	install -d $(BINDIR) $(SHARE)/rkat $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
 	install -m 755 $(BINS) $(BINDIR)
@@ -209,6 +211,7 @@ install: all
 		sed 's,@BINDIR@,$(PREFIX)/bin,' $$u > $(UNITDIR)/$${u##*/} && chmod 644 $(UNITDIR)/$${u##*/} || exit 1; \
 	done
 	install -m 644 share/completions/rkat.bash $(SHARE)/bash-completion/completions/rkat
+	for c in $(COMPLETED); do ln -sf rkat $(SHARE)/bash-completion/completions/$$c || exit 1; done
 	install -m 644 share/completions/_rkat $(SHARE)/zsh/site-functions/_rkat
 uninstall:
 	for b in $(notdir $(BINS) $(LINKS)); do rm -f $(BINDIR)/$$b; done
@@ -216,7 +219,7 @@ uninstall:
 	rm -f $(patsubst %,$(MANDIR)/man1/%.1,$(notdir $(LINKS)))
 	rm -rf $(SHARE)/rkat
 	for u in $(notdir $(wildcard share/systemd/*)); do rm -f $(UNITDIR)/$$u; done
-	rm -f $(SHARE)/bash-completion/completions/rkat $(SHARE)/zsh/site-functions/_rkat
+	rm -f $(patsubst %,$(SHARE)/bash-completion/completions/%,rkat $(COMPLETED)) $(SHARE)/zsh/site-functions/_rkat
 	cd $(DESTDIR)$(PREFIX) && rmdir -p --ignore-fail-on-non-empty bin share/man/man[1578] \
 		share/bash-completion/completions share/zsh/site-functions lib/systemd/system 2>/dev/null || :
 clean:

@@ -14,6 +14,10 @@ local_setup() {
 	    share/rkat/python/pyproject.toml share/rkat/node/package.json; do
 		[ -s "$I/$f" ] || { echo "no $f"; return 1; }
 	done
+	# Each command is completed also by who has not completed rkat before.
+	for c in rkat rkat-serve rkat-rpc rkat-peerd rkat-comms rkat-session; do
+		bash -c '. "$0/$1"; complete -p "$1"' "$I/share/bash-completion/completions" "$c" >/dev/null
+	done
 	"$I/bin/rkat" rpc --version | grep -q '^rkat-rpc '
 	[ -s "$I/share/man/man1/rkat-rpc.1" ]
 	for p in "$TOP"/man/*.[1578]; do

@@ -354,7 +354,8 @@ load rpc
 	same "$(got 4 config/get | jq -c '[.result.generation, .result.config.agent.max_tokens_per_turn]')" "[$((G + 1)),1234]"
 	same "$(got 5 config/patch '{"agent":{"max_tokens_per_turn":99}}' | jq .result.config.agent.max_tokens_per_turn)" 99
 	same "$(got 6 config/set '{"config":{"agent":{"max_tokens_per_turn":7}}}' | jq .result.config.agent.max_tokens_per_turn)" 7
-	same "$(got 7 config/set '{"agent":{"max_tokens_per_turn":"x"}}' | jq .error.code)" -32602
+	same "$(got 7 config/set '{"agent":{"max_tokens_per_turn":"x"}}' | jq -r '.error | "\(.code) \(.message | sub("/.*toml: "; ""))"')" \
+	    "-32602 Invalid config: agent.max_tokens_per_turn: want a whole number from 0 to 4294967295"
 	same "$(got 8 config/patch '{"patch":7}' | jq .error.code)" -32602
 	got 9 config/patch '{"patch":{"provider":{"type":"anthropic","api_key":"sk-very-secret-key"}}}'
 	lacks "$(cat "$T/out")" very-secret

@@ -22,7 +22,8 @@ global() { tr ' ' '\n' <<<"$globals"; }
 verbs() { "rkat-$1" --help | sed -n 's/^  \([a-z]*\) .*/\1/p; s/^  \([a-z]*\)$/\1/p'; }
 
 complete_in_bash() {
-	bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _rkat
+	bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+	    $(complete -p "$1" | sed "s/.*-F \([^ ]*\).*/\1/")
 	    printf "%s\n" "${COMPREPLY[@]}"' "$TOP/share/completions/rkat.bash" "$@"
 }
 
@@ -86,6 +87,10 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 		has "$(complete_in_bash rkat realms --)" "$o"
 	done
 	has "$(complete_in_bash rkat comms trust '')" remove
+	has "$(complete_in_bash rkat-comms tr)" trust
+	has "$(complete_in_bash rkat-comms send --wait '')" admitted
+	has "$(complete_in_bash rkat-session cr)" create
+	has "$(complete_in_bash rkat-sim '')" replay
 	same "$(complete_in_bash rkat resume -- | grep -c -e '--tools')" 0
 	same "$(complete_in_bash rkat run -t f)" full
 }

@@ -61,6 +61,6 @@ address_parse(const char *s, struct address *a, struct err *e)
 		a->path = xstrdup(s + n);
 		return 0;
 	}
-	return err_set(e, E_INVALID_PARAMS, "unknown scheme, expected uds://, "
-	    "tcp://, or inproc://: %.120s", s);
+	return err_set(e, E_INVALID_PARAMS, "unknown scheme, expected tcp://, "
+	    "uds://, rkats:// or inproc://: %.120s", s);
 }

@@ -85,7 +85,8 @@ change(struct req *r, const char *member, int (*apply)(const struct realm *,
 		return err_set(e, E_INVALID_PARAMS, "Failed to parse config "
 		    "payload: /%s: want an object", member);
 	if (about_change_config(r->s->realm, apply, v, expected, e) < 0)
-		return -1;
+		return e->code == E_INVALID_PARAMS ?
+		    err_wrap(e, "Invalid config") : -1;
 	return rpc_config_get(r, out, e);
 }
 

@@ -115,11 +115,11 @@ _rkat() {
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$list" -- "$cur" | sort -u)
 }
-# The servers by their own names: as behind rkat.
-_rkat_serve() {
+# Commands by their own names: as behind rkat.
+_rkat_own() {
 	COMP_WORDS=(rkat "${COMP_WORDS[0]##*rkat-}" "${COMP_WORDS[@]:1}")
 	COMP_CWORD=$((COMP_CWORD + 1))
 	_rkat
 }
 complete -F _rkat rkat
-complete -F _rkat_serve rkat-serve rkat-rpc rkat-rest rkat-peerd
+complete -F _rkat_own rkat-serve rkat-rpc rkat-rest rkat-peerd rkat-comms rkat-session rkat-sim
