@@ -3,14 +3,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-#include <event2/listener.h>
-
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/jput.h"
 #include "base/util.h"
 #include "peerd/peerd.h"
+#include "serve/accept.h"
 #include "serve/inherit.h"
 #include "serve/listen.h"
 #include "store/config.h"
@@ -22,8 +20,7 @@
 struct door {
 	struct door *next;
 	struct peerd *p;
-	struct evconnlistener *ev;
-	struct event *again;	/* after an error */
+	struct acceptor *acceptor;
 	const char *channel;
 	char *path;		/* to be removed, or NULL */
 	char *asked;		/* the address as a participant has it, or NULL */
@@ -35,40 +32,18 @@ struct doors {
 };
 
 static void
-on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
-    int len, void *arg)
+on_accept(void *arg, int fd, const struct sockaddr *sa, socklen_t len)
 {
 	struct door *d = arg;
 
-	(void)ev;
 	(void)len;
 	in_accept(d->p, fd, sa, d->channel);
 }
 
-/* No descriptors, no memory: that passes. */
-static void
-on_accept_error(struct evconnlistener *ev, void *arg)
-{
-	static const struct timeval later = { 1, 0 };
-	struct door *d = arg;
-
-	evconnlistener_disable(ev);
-	event_add(d->again, &later);
-}
-
-static void
-on_again(evutil_socket_t fd, short what, void *arg)
-{
-	struct door *d = arg;
-
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(d->ev);
-}
-
 /* fd -1: it could not be opened. */
 static int
-add(struct peerd *p, int fd, const char *path, const char *asked)
+add(struct peerd *p, int fd, const char *path, const char *asked,
+    struct err *e)
 {
 	struct door *d;
 	char *name;
@@ -76,19 +51,22 @@ add(struct peerd *p, int fd, const char *path, const char *asked)
 	if (fd < 0)
 		return -1;
 	d = xcalloc(1, sizeof *d);
+	if (!(d->acceptor = acceptor_new(p->base, fd, on_accept, d, e))) {
+		free(d);
+		return -1;
+	}
 	name = listen_name(fd, "tcp");
-	*d = (struct door){ .next = p->doors->first, .p = p, .channel = "tcp",
-	    .path = xstrdup(path), .asked = xstrdup(asked) };
+	d->next = p->doors->first;
+	d->p = p;
+	d->channel = "tcp";
+	d->path = xstrdup(path);
+	d->asked = xstrdup(asked);
 	if (!strncmp(name, "unix:", 5)) {
 		d->channel = "uds";
 		d->name = xasprintf("uds://%s", name + 5);
 	} else {
 		d->name = xstrdup(name);
 	}
-	d->ev = evconnlistener_new(p->base, on_accept, d,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	evconnlistener_set_error_cb(d->ev, on_accept_error);
-	d->again = evtimer_new(p->base, on_again, d);
 	p->doors->first = d;
 	fprintf(stderr, "%s listening on %s\n", prog, name);
 	free(name);
@@ -150,14 +128,14 @@ open_tcp(struct peerd *p, const char *flag, const char *where,
     const char *asked, struct err *e)
 {
 	return add(p, listen_tcp(&(struct listen_at){ .flag = flag,
-	    .where = where, .remote = true, .names = true }, e), NULL, asked);
+	    .where = where, .remote = true, .names = true }, e), NULL, asked, e);
 }
 
 static int
 open_unix(struct peerd *p, const char *flag, const char *path,
     const char *asked, struct err *e)
 {
-	return add(p, listen_unix(flag, path, e), path, asked);
+	return add(p, listen_unix(flag, path, e), path, asked, e);
 }
 
 /* ---- sessions that have a listener of their own ---- */
@@ -250,7 +228,7 @@ open_inherited(struct peerd *p, size_t *n, struct err *e)
 		return -1;
 	for (size_t i = 0; i < *n; i++)
 		if ((list[i].kind ? plain_listen(p, list[i].fd, e) :
-		    add(p, list[i].fd, NULL, NULL)) < 0)
+		    add(p, list[i].fd, NULL, NULL, e)) < 0)
 			return -1;
 	return 0;
 }
@@ -307,8 +285,7 @@ doors_close(struct peerd *p)
 	}
 	while (p->doors && (d = p->doors->first)) {
 		p->doors->first = d->next;
-		evconnlistener_free(d->ev);
-		event_free(d->again);
+		acceptor_free(d->acceptor);
 		if (d->path)
 			unlink(d->path);
 		free(d->path);

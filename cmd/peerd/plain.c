@@ -4,9 +4,6 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-#include <event2/listener.h>
-
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/line.h"
@@ -14,6 +11,7 @@
 #include "comms/envelope.h"
 #include "peerd/peerd.h"
 #include "runner/wire.h"
+#include "serve/accept.h"
 #include "serve/listen.h"
 #include "store/config.h"
 #include "store/db.h"
@@ -36,8 +34,7 @@ struct talker {
 struct ear {
 	struct ear *next;
 	struct peerd *p;
-	struct evconnlistener *ev;
-	struct event *again;	/* after an error */
+	struct acceptor *acceptor;
 	const char *channel;
 	char *path;		/* to be removed, or NULL */
 };
@@ -87,10 +84,7 @@ set_open(struct plain *s, bool open)
 	struct ear *e;
 
 	for (e = s->ears; e; e = e->next)
-		if (open)
-			evconnlistener_enable(e->ev);
-		else
-			evconnlistener_disable(e->ev);
+		acceptor_open(e->acceptor, open);
 }
 
 static void
@@ -113,8 +107,7 @@ on_ended(void *arg, bool broken)
 }
 
 static void
-on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
-    int len, void *arg)
+on_accept(void *arg, int fd, const struct sockaddr *sa, socklen_t len)
 {
 	struct ear *e = arg;
 	struct plain *s = e->p->plain;
@@ -122,7 +115,6 @@ on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
 	const struct wire_hooks hooks = { .line = on_line,
 	    .too_long = on_too_long, .ended = on_ended, .arg = t };
 
-	(void)ev;
 	(void)sa;
 	(void)len;
 	*t = (struct talker){ .p = e->p, .channel = e->channel };
@@ -130,28 +122,6 @@ on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
 	TAILQ_INSERT_TAIL(&s->talkers, t, link);
 	if (++s->n == TALKERS)
 		set_open(s, false);
-}
-
-/* No descriptors, no memory: that passes. */
-static void
-on_accept_error(struct evconnlistener *ev, void *arg)
-{
-	static const struct timeval later = { 1, 0 };
-	struct ear *e = arg;
-
-	evconnlistener_disable(ev);
-	event_add(e->again, &later);
-}
-
-static void
-on_again(evutil_socket_t fd, short what, void *arg)
-{
-	struct ear *e = arg;
-
-	(void)fd;
-	(void)what;
-	if (e->p->plain->n < TALKERS)
-		evconnlistener_enable(e->ev);
 }
 
 /* ---- the session that is spoken to ---- */
@@ -195,14 +165,15 @@ add(struct peerd *p, int fd, const char *path, struct err *e)
 	if (fd < 0)
 		return -1;
 	ear = xcalloc(1, sizeof *ear);
+	if (!(ear->acceptor = acceptor_new(p->base, fd, on_accept, ear, e))) {
+		free(ear);
+		return -1;
+	}
 	name = listen_name(fd, "tcp");
-	*ear = (struct ear){ .next = p->plain->ears, .p = p,
-	    .channel = strncmp(name, "unix:", 5) ? "tcp" : "uds",
-	    .path = xstrdup(path) };
-	ear->ev = evconnlistener_new(p->base, on_accept, ear,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	evconnlistener_set_error_cb(ear->ev, on_accept_error);
-	ear->again = evtimer_new(p->base, on_again, ear);
+	ear->next = p->plain->ears;
+	ear->p = p;
+	ear->channel = strncmp(name, "unix:", 5) ? "tcp" : "uds";
+	ear->path = xstrdup(path);
 	p->plain->ears = ear;
 	fprintf(stderr, "%s taking events on %s\n", prog, name);
 	free(name);
@@ -291,8 +262,7 @@ plain_close(struct peerd *p)
 		return;
 	while ((e = s->ears)) {
 		s->ears = e->next;
-		evconnlistener_free(e->ev);
-		event_free(e->again);
+		acceptor_free(e->acceptor);
 		if (e->path)
 			unlink(e->path);
 		free(e->path);

@@ -5,10 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-#include <event2/listener.h>
-
 #include "base/util.h"
+#include "serve/accept.h"
 #include "serve/listen.h"
 #include "serve/rpc.h"
 #include "serve/server.h"
@@ -16,54 +14,21 @@
 
 /* Where clients come in. */
 
-#define AGAIN_MS 200		/* after a lack of descriptors */
-
 static void
-on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
-    int len, void *arg)
+on_accept(void *arg, int fd, const struct sockaddr *sa, socklen_t len)
 {
 	struct door *d = arg;
 
-	(void)ev;
 	(void)sa;
 	(void)len;
 	rpc_connect(d->s->rpc, fd, fd, RPC_SOCKET);
 }
 
-/* No descriptors: trying at once again would only heat the room. */
-static void
-on_accept_error(struct evconnlistener *ev, void *arg)
-{
-	static const struct timeval tv = { 0, AGAIN_MS * 1000 };
-	struct door *d = arg;
-
-	evconnlistener_disable(ev);
-	event_add(d->again, &tv);
-}
-
-static void
-on_again(evutil_socket_t fd, short what, void *arg)
-{
-	struct door *d = arg;
-
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(d->rpc);
-}
-
-/* -1: it cannot be listened at; fd is closed then. */
 static int
 listen_rpc(struct door *d, int fd, struct err *e)
 {
-	d->rpc = evconnlistener_new(d->s->base, on_accept, d,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (!d->rpc) {
-		close(fd);
-		return err_sys(e, E_FAILED, "listen for JSON-RPC");
-	}
-	d->again = evtimer_new(d->s->base, on_again, d);
-	evconnlistener_set_error_cb(d->rpc, on_accept_error);
-	return 0;
+	d->rpc = acceptor_new(d->s->base, fd, on_accept, d, e);
+	return d->rpc ? 0 : -1;
 }
 
 /* Clients come in at fd from now on; path (or NULL) is removed at the end. */
@@ -158,10 +123,7 @@ void
 close_doors(struct server *s)
 {
 	for (size_t i = 0; i < s->n_doors; i++) {
-		if (s->doors[i].rpc) {
-			evconnlistener_free(s->doors[i].rpc);
-			event_free(s->doors[i].again);
-		}
+		acceptor_free(s->doors[i].rpc);
 		if (s->doors[i].path)
 			unlink(s->doors[i].path);
 		free(s->doors[i].path);

@@ -13,7 +13,7 @@
 #include "serve/options.h"
 #include "store/realm.h"
 
-struct evconnlistener;
+struct acceptor;
 struct event;
 
 /* What main.c and doors.c share. */
@@ -23,8 +23,7 @@ struct event;
 /* A socket where JSON-RPC clients come in, or where HTTP's do. */
 struct door {
 	struct server *s;
-	struct evconnlistener *rpc;	/* NULL: http.c has it */
-	struct event *again;		/* after a lack of descriptors */
+	struct acceptor *rpc;		/* NULL: http.c has it */
 	char *path;			/* to be removed */
 };
 

@@ -7,39 +7,31 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/listener.h>
+#include <event2/event.h>
 
+#include "serve/accept.h"
 #include "serve/http_impl.h"
 
 /* The server: listeners, how many may come in, its end. */
 
-#define WAITING 512		/* connections in the kernel */
-#define AGAIN_MS 200		/* after a lack of descriptors */
-
 static void
 listeners(struct http *h, bool on)
 {
-	for (size_t i = 0; i < h->n_listeners; i++) {
-		if (on)
-			evconnlistener_enable(h->listeners[i]);
-		else
-			evconnlistener_disable(h->listeners[i]);
-	}
+	for (size_t i = 0; i < h->n_listeners; i++)
+		acceptor_open(h->listeners[i], on);
 	h->full = !on;
 }
 
 static void
-on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
-    int len, void *arg)
+on_accept(void *arg, int fd, const struct sockaddr *sa, socklen_t len)
 {
 	struct http *h = arg;
 	char host[NI_MAXHOST], port[NI_MAXSERV], *remote = NULL;
 	const int on = 1;
 
-	(void)ev;
 	/* Events must not wait 40 ms for the ACK of the last; no matter off TCP. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (sa->sa_family == AF_UNIX || getnameinfo(sa, (socklen_t)len, host,
+	if (sa->sa_family == AF_UNIX || getnameinfo(sa, len, host,
 	    sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV))
 		remote = xstrdup("unix");
 	else
@@ -52,31 +44,15 @@ on_accept(struct evconnlistener *ev, evutil_socket_t fd, struct sockaddr *sa,
 		listeners(h, false);
 }
 
-/* No descriptors: trying at once again would only heat the room. */
 static void
-on_accept_error(struct evconnlistener *ev, void *arg)
-{
-	static const struct timeval tv = { 0, AGAIN_MS * 1000 };
-	struct http *h = arg;
-
-	(void)ev;
-	listeners(h, false);
-	event_add(h->again, &tv);
-}
-
-static void
-on_again(evutil_socket_t fd, short what, void *arg)
+on_end(evutil_socket_t fd, short what, void *arg)
 {
 	struct http *h = arg;
 
 	(void)fd;
 	(void)what;
-	if (h->draining && TAILQ_EMPTY(&h->conns)) {
-		if (h->idle)
-			h->idle(h->idle_arg);
-	} else if (h->counts.connections < h->limits.connections) {
-		listeners(h, true);
-	}
+	if (h->idle)
+		h->idle(h->idle_arg);
 }
 
 void
@@ -84,7 +60,7 @@ http_released(struct http *h)
 {
 	h->counts.connections--;
 	if (h->draining && TAILQ_EMPTY(&h->conns))
-		event_active(h->again, 0, 0);
+		event_active(h->end, 0, 0);
 	else if (h->full && h->counts.connections < h->limits.connections)
 		listeners(h, true);
 }
@@ -92,17 +68,13 @@ http_released(struct http *h)
 int
 http_listen(struct http *h, int fd, struct err *e)
 {
-	struct evconnlistener *l = evconnlistener_new(h->o.base, on_accept, h,
-	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, WAITING, fd);
+	struct acceptor *a = acceptor_new(h->o.base, fd, on_accept, h, e);
 
-	if (!l) {
-		close(fd);
-		return err_sys(e, E_FAILED, "listen for HTTP");
-	}
-	evconnlistener_set_error_cb(l, on_accept_error);
+	if (!a)
+		return -1;
 	h->listeners = xrealloc(h->listeners,
-	    (h->n_listeners + 1) * sizeof(struct evconnlistener *));
-	h->listeners[h->n_listeners++] = l;
+	    (h->n_listeners + 1) * sizeof(struct acceptor *));
+	h->listeners[h->n_listeners++] = a;
 	return 0;
 }
 
@@ -110,7 +82,7 @@ static void
 close_listeners(struct http *h)
 {
 	for (size_t i = 0; i < h->n_listeners; i++)
-		evconnlistener_free(h->listeners[i]);
+		acceptor_free(h->listeners[i]);
 	h->n_listeners = 0;
 }
 
@@ -128,7 +100,7 @@ http_drain(struct http *h, void (*idle)(void *arg), void *arg)
 		http_conn_drain(c);
 	}
 	if (TAILQ_EMPTY(&h->conns))
-		event_active(h->again, 0, 0);
+		event_active(h->end, 0, 0);
 }
 
 void
@@ -171,7 +143,7 @@ http_server_new(const struct http_opts *o)
 	h->o = *o;
 	h->limits = o->limits;
 	TAILQ_INIT(&h->conns);
-	h->again = evtimer_new(o->base, on_again, h);
+	h->end = event_new(o->base, -1, 0, on_end, h);
 	return h;
 }
 
@@ -185,7 +157,7 @@ http_server_free(struct http *h)
 	close_listeners(h);
 	while ((c = TAILQ_FIRST(&h->conns)))
 		http_conn_free(c);
-	event_free(h->again);
+	event_free(h->end);
 	free(h->listeners);
 	free(h);
 }

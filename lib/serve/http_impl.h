@@ -14,7 +14,7 @@
 #include "serve/http_head.h"
 
 struct bufferevent;
-struct evconnlistener;
+struct acceptor;
 
 /* What the http*.c files share. */
 
@@ -25,13 +25,13 @@ struct http {
 	struct http_opts o;
 	struct http_limits limits;
 	TAILQ_HEAD(http_conns, http_conn) conns;
-	struct evconnlistener **listeners;
+	struct acceptor **listeners;
 	size_t n_listeners;
 	struct http_counts counts;
 	bool draining, full;
 	void (*idle)(void *arg);
 	void *idle_arg;
-	struct event *again;	/* accept again after a lack of descriptors; tell of the idleness */
+	struct event *end;	/* of a drain: to call idle */
 	char date[40];		/* of the second `now` */
 	int64_t now;
 };
