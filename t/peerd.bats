@@ -206,6 +206,42 @@ setup_pair() {
 	    "USING COVERING INDEX inputs_queued"
 }
 
+@test "peerd: the realm's inbox has an end, which is the limits file's" {
+	setup_pair
+	printf 'realm_inbox = 2\n' >limits
+	peerd --limits limits
+	realm=$(rkat-comms identity --json | jq -r .public_key)
+	same "$(say "$SEED_A" "$realm" "$HELLO" "id=$V1")" ACK
+	same "$(say "$SEED_A" "$realm" "$HELLO")" ACK
+	same "$(say "$SEED_A" "$realm" "$HELLO")" closed
+	has "$(cat "$T/peerd.err")" "inbox_full: 2 messages are in the realm's inbox already"
+	same "$(say "$SEED_A" "$realm" "$HELLO" "id=$V1")" ACK	# it is in
+	same "$(say "$SEED_A" "$B_KEY" "$HELLO")" ACK	# a session's is another one
+	same "$(arrived)" 3
+}
+
+@test "peerd: what is finished goes after its time; its envelope is still known" {
+	setup_pair
+	peerd
+	same "$(say "$SEED_A" "$B_KEY" "$HELLO" "id=$V1")" ACK
+	same "$(say "$SEED_A" "$B_KEY" "$HELLO")" ACK
+	peerd_stop
+	db "UPDATE arrivals SET created_ms = created_ms - 3 * 86400000; UPDATE hops SET at_ms = at_ms - 3 * 86400000"
+	db "UPDATE inputs SET state = 'consumed' WHERE json_extract(body, '\$.envelope_id') = '$V1'"
+	rkat-peerd --once
+	same "$(arrived)" 2	# 30 days are not over
+	printf 'retain_days = 0\n' >limits
+	rkat-peerd --once --limits limits
+	same "$(arrived)" 2
+	printf 'retain_days = 2\n' >limits
+	rkat-peerd --once --limits limits
+	same "$(arrived)" 1	# the other one waits for a turn
+	same "$(db "SELECT count(*) FROM hops")" 1
+	peerd
+	same "$(say "$SEED_A" "$B_KEY" "$HELLO" "id=$V1")" ACK
+	same "$(arrived) $(db "SELECT count(*) FROM inputs")" "1 2"
+}
+
 @test "peerd: who is slow or comes too often is cut off" {
 	setup_pair
 	printf 'frame_seconds = 1\nconnections = 20\nconnections_per_address = 10\n' >limits

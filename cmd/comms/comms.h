@@ -12,6 +12,7 @@ VERB(verb_inbox);
 VERB(verb_outbox);
 VERB(verb_resend);
 VERB(verb_trace);
+VERB(verb_prune);
 VERB(verb_event);
 
 /* What a status of ours says that is in no error: rkat-comms(1). */

@@ -32,6 +32,8 @@ static const struct verb verbs[] = {
 	{ "resend", verb_resend, "[--expires duration] [--json] id",
 	    "try a letter again, a dead one, too" },
 	{ "trace", verb_trace, "[--json] id", "the way of a letter or an event" },
+	{ "prune", verb_prune, "--before age [--dead] [--json]",
+	    "remove what is finished and older than that" },
 	{ "event", verb_event, "[--type type] [--source name] [--key key] [--steer] "
 	    "[--text] session [payload|-] | event [--source name] [--steer] --lines "
 	    "[--batch n] session", "something happened: any JSON, for its next turn" },

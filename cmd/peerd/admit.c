@@ -81,7 +81,8 @@ admit_envelope(struct peerd *p, struct item *i, struct err *e)
 	char key[KEY_TEXT_LEN + 1];
 	struct arrival a = { .id = i->v.id, .from = i->sender.name,
 	    .from_key = key, .channel = (char *)(uintptr_t)i->caller.channel,
-	    .json = i->v.json, .session = *i->session ? i->session : NULL };
+	    .json = i->v.json, .session = *i->session ? i->session : NULL,
+	    .realm_max = (int64_t)p->limits.realm_inbox };
 	bool seen;
 	int rc;
 
@@ -223,6 +224,7 @@ flush(struct peerd *p)
 			acknowledge(p, i);
 	}
 	wake_all(p, &items);
+	prune_look(p);
 	if (done)
 		out_wake(p);
 	while ((i = STAILQ_FIRST(&items))) {

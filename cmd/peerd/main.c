@@ -37,7 +37,8 @@ void
 peerd_quiet(struct peerd *p)
 {
 	if ((p->stopping || p->o.once) && drain_idle(p->drain) &&
-	    admit_idle(p) && out_idle(p) && (p->stopping || in_idle(p)))
+	    admit_idle(p) && out_idle(p) &&
+	    (p->stopping || (in_idle(p) && prune_idle(p))))
 		event_base_loopbreak(p->base);
 }
 
@@ -95,6 +96,8 @@ static const struct limit limits_keys[] = {
 	{ "peer_rate", NUMBER(rate), 1, 1000000 },
 	{ "peer_burst", NUMBER(burst), 1, 1000000 },
 	{ "batch", SIZE(batch), 1, 4096 },
+	{ "realm_inbox", SIZE(realm_inbox), 1, 1000000 },
+	{ "retain_days", NUMBER(retain_days), 0, 36500 },
 	{ "silent_tries", NUMBER(silent_tries), 1, 1000000 },
 	{ "silent_seconds", NUMBER(silent_s), 0, 31536000 },
 };
@@ -144,6 +147,7 @@ on_bell(evutil_socket_t fd, short what, void *arg)
 	doors_look(p);
 	residents_look(p);
 	out_wake(p);
+	prune_look(p);
 	if (p->o.n_sessions && !residents_left(p))
 		stop(p);
 }
@@ -232,6 +236,7 @@ build(struct peerd *p)
 	admit_open(p);
 	in_open(p);
 	plain_new(p);
+	prune_open(p);
 }
 
 static int
@@ -249,8 +254,10 @@ dispatch(struct peerd *p, struct err *e)
 	if ((rc = doors_open(p, e)) == 0 && (rc = out_open(p, e)) == 0) {
 		residents_look(p);
 		out_wake(p);
+		prune_look(p);
 		notify(p->notify, "READY=1");
-		if (!p->o.once || !drain_idle(p->drain) || !out_idle(p))
+		if (!p->o.once || !drain_idle(p->drain) || !out_idle(p) ||
+		    !prune_idle(p))
 			event_base_dispatch(p->base);
 	}
 	for (size_t i = 0; i < COUNT(signals); i++)
@@ -271,6 +278,7 @@ close_all(struct peerd *p)
 		keys_close(p);
 		drain_free(p->drain);
 		pool_free(p->pool);
+		prune_close(p);
 		event_free(p->bell);
 		event_free(p->retry);
 		event_base_free(p->base);

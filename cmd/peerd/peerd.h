@@ -27,10 +27,13 @@ struct limits {
 	int deadline_s;		/* from accept to a whole frame */
 	int rate, burst;	/* envelopes of one peer: a second, and at once */
 	size_t batch;		/* admitted with one commit */
+	size_t realm_inbox;	/* what came for the realm itself */
+	int retain_days;	/* what is finished; 0: for ever */
 	int silent_tries, silent_s;	/* then a letter that nobody acknowledges holds up no others */
 };
 #define LIMITS { .connections = 256, .per_address = 64, .buffered = 32 << 20, \
 	.deadline_s = 30, .rate = 1000, .burst = 4000, .batch = 256, \
+	.realm_inbox = 10000, .retain_days = 30, \
 	.silent_tries = 8, .silent_s = 900 }
 
 struct peerd {
@@ -50,6 +53,7 @@ struct peerd {
 	struct admit *admit;
 	struct plain *plain;
 	struct out *out;
+	struct pruner *pruner;
 	int lock_fd, bell_fd;
 	struct event *bell;
 	struct event *retry;	/* look for residents with work */
@@ -163,5 +167,13 @@ bool out_idle(const struct peerd *p);	/* nothing is under way, nothing is due no
 /* Begin nothing new; what is on the wire has a moment to end. */
 void out_stop(struct peerd *p);
 void out_close(struct peerd *p);
+
+/* ---- prune.c: what is finished and old ---- */
+
+void prune_open(struct peerd *p);
+/* Remove it, if that was not done lately. */
+void prune_look(struct peerd *p);
+bool prune_idle(const struct peerd *p);
+void prune_close(struct peerd *p);
 
 #endif

@@ -10,6 +10,7 @@
 
 #define QUEUE_MAX 1024		/* inputs that wait in a session (comms sheet section 12) */
 #define SENDER_MAX 256		/* of them from one sender */
+#define REALM_MAX 10000		/* in the realm's inbox */
 
 void
 arrival_free(struct arrival *a)
@@ -74,6 +75,20 @@ count(struct db *db, const struct arrival *a, int64_t *all, int64_t *his,
 	}
 	db_done(db, st);
 	return rc < 0 ? -1 : 0;
+}
+
+/* The realm's inbox, the one that has just come counted. */
+static int
+realm_has_room(struct db *db, const struct arrival *a, struct err *e)
+{
+	int64_t max = a->realm_max ? a->realm_max : REALM_MAX;
+	sqlite3_stmt *st = db_query(db, e, "SELECT 1 FROM arrivals"
+	    " WHERE session IS NULL LIMIT 1 OFFSET ?1", "i", max);
+	int rc = st ? db_step(db, st, e) : -1;
+
+	db_done(db, st);
+	return rc <= 0 ? rc : err_set(e, E_CONFLICT, "inbox_full: %lld "
+	    "messages are in the realm's inbox already", (long long)max);
 }
 
 static int
@@ -176,7 +191,9 @@ insert(struct db *db, struct arrival *a, struct err *e)
 	a->created_ms = time_ms();
 	return db_run(db, e, "INSERT INTO arrivals(id, session, sender,"
 	    " sender_key, channel, json, input, created_ms)"
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+	    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE NOT EXISTS ("
+	    "SELECT 1 FROM replays r JOIN senders s ON s.n = r.sender"
+	    " WHERE s.key = ?4 AND r.id = ?1)"
 	    " ON CONFLICT(sender_key, id) DO NOTHING", "sssssssi", a->id,
 	    a->session, a->from, a->from_key, a->channel, a->json, a->input,
 	    a->created_ms);
@@ -220,6 +237,8 @@ arrival_admit(struct db *db, struct arrival *a, bool *seen, struct err *e)
 	if (hop_put(db, a->id, "arrived", a->channel, e) < 0 ||
 	    note_answer(db, a, e) < 0)
 		return -1;
+	if (!a->session && !a->quiet)
+		return realm_has_room(db, a, e);
 	return a->input ? admit_input(db, a, e) : 0;
 }
 

@@ -20,6 +20,7 @@ struct arrival {
 	char *input;		/* the input that it became, or NULL */
 	bool unasked;		/* set by arrival_admit: a response that answers no request of ours to that sender */
 	bool quiet;		/* it becomes none: who admits it sees to it */
+	int64_t realm_max;	/* so many may be in the realm's inbox; 0: 10000 */
 	int64_t created_ms;
 };
 /*
@@ -27,7 +28,7 @@ struct arrival {
  * sheet sections 12 and 13), for a response what it answers, and its hop; inside a
  * transaction.  *seen: this sender's envelope of this id was there before - ACK it,
  * do nothing more.  CONFLICT "inbox_full: ..." if the session or the sender has too
- * many inputs queued.
+ * many inputs queued, or the realm's inbox is full.
  */
 int arrival_admit(struct db *db, struct arrival *a, bool *seen, struct err *e);
 /* An envelope by its id, before all one that was sent from here: 1 found, 0 none, -1. */

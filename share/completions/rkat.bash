@@ -66,7 +66,7 @@ _rkat_arguments() {
 	sessions/ | session/) echo create list show history delete interrupt \
 		events export import context input inputs check ;;
 	blob/) echo get ;;
-	comms/) echo identity trust peers send inbox outbox resend trace event ;;
+	comms/) echo identity trust peers send inbox outbox resend trace prune event ;;
 	comms/identity) echo show rotate ;;
 	comms/trust) echo list add remove ;;
 	comms/event) [ -n "$3" ] || _rkat_sessions ;;
