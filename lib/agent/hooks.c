@@ -327,7 +327,7 @@ hooks_any(const struct hooks *h, enum hook_point p)
 int
 hooks_new(struct hooks **out, const struct hooks_env *env, struct err *e)
 {
-	struct jtext config = json_get(env->config->v, "hooks");
+	struct jtext config = config_at(env->config, "hooks");
 	struct hook_list list;
 	struct hooks *h;
 

@@ -312,7 +312,7 @@ int
 hooks_check(const struct config *c, struct jtext override, struct err *e)
 {
 	struct hook_list list;
-	int rc = hooks_read(json_get(c->v, "hooks"), override, &list, e);
+	int rc = hooks_read(config_at(c, "hooks"), override, &list, e);
 
 	hooks_list_free(&list);
 	return rc;

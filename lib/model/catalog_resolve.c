@@ -188,7 +188,7 @@ int
 model_server(const struct config *c, const char *id, struct model_target *t,
     struct err *e)
 {
-	struct jtext server = json_get(json_path(c->v, "self_hosted/servers"),
+	struct jtext server = json_get(config_at(c, "self_hosted/servers"),
 	    id);
 	char *url = json_get_str(server, "base_url");
 	int rc;
@@ -213,7 +213,7 @@ static int
 resolve_self_hosted(const struct config *c, const char *alias,
     struct model_target *t, struct err *e)
 {
-	struct jtext model = json_get(json_path(c->v, "self_hosted/models"),
+	struct jtext model = json_get(config_at(c, "self_hosted/models"),
 	    alias);
 	char *server = json_get_str(model, "server");
 	int rc = model_server(c, server ? server : "", t, e);
@@ -237,7 +237,7 @@ static int
 choose(const struct catalog_entry *facts, const struct config *c,
     const char *model, const char *provider, enum provider *p, struct err *e)
 {
-	bool registered = json_get(json_path(c->v, "self_hosted/models"),
+	bool registered = json_get(config_at(c, "self_hosted/models"),
 	    model).p != NULL;
 
 	if (provider && !provider_parse(provider, p))

@@ -7,6 +7,11 @@
 #include "store/config.h"
 #include "store/config_keys.h"
 
+/* A member of the effective configuration; its name without quotes (it has no escapes). */
+struct config_part {
+	struct jtext name, v;
+};
+
 /*
  * Loading: files to trees, trees to JSON, JSON merged over the table of keys.
  */
@@ -192,6 +197,93 @@ done:
 	return rc;
 }
 
+/* ---- the whole ---- */
+
+static void
+put_part(struct buf *b, const char *p, size_t n)
+{
+	buf_put(b, (const char *)&n, sizeof n);
+	buf_put(b, p, n);
+}
+
+/* All that the effective configuration is made of: the same again is the same. */
+static void
+put_sources(const struct realm *r, struct buf *b)
+{
+	char *files[] = { config_path(r), below(r->context_root, "config.toml"),
+	    below(r->user_root, "config.toml"), storage_directory(r) };
+
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct buf text = BUF_INIT;
+		struct err e = ERR_NONE;
+
+		if (files[i] && i < LAYERS)
+			fs_read(files[i], CONFIG_MAX, &text, &e);
+		put_part(b, buf_str(&text), text.n);
+		put_part(b, files[i] ? files[i] : "", files[i] ?
+		    strlen(files[i]) : 0);
+		put_part(b, e.text, strlen(e.text));
+		buf_free(&text);
+		free(files[i]);
+	}
+}
+
+static int
+load(const struct realm *r, struct buf *out, struct err *e)
+{
+	char *path = config_path(r);
+	struct err why = ERR_NONE;
+	struct toml *own = config_read(path, &why);
+	int rc = why.code == E_NONE ? config_effective(r, own, out, &why) : -1;
+
+	if (rc < 0 && e)
+		*e = why;
+	toml_free(own);
+	free(path);
+	return rc;
+}
+
+static bool
+same(const struct buf *a, const struct buf *b)
+{
+	return a->n == b->n && !memcmp(a->p, b->p, a->n);
+}
+
+/* A worker loads it for each run: what was made of the same files is kept. */
+static int
+load_again(const struct realm *r, struct buf *out, struct err *e)
+{
+	static struct buf sources, effective;
+	struct buf before = BUF_INIT, after = BUF_INIT;
+	int rc = 0;
+
+	put_sources(r, &before);
+	if (!same(&before, &sources)) {
+		buf_trunc(&sources, 0);
+		buf_trunc(&effective, 0);
+		if ((rc = load(r, &effective, e)) == 0)
+			put_sources(r, &after);
+		/* Nobody wrote to them meanwhile. */
+		if (same(&before, &after))
+			buf_put(&sources, before.p, before.n);
+	}
+	buf_put(out, effective.p, effective.n);
+	buf_free(&before);
+	buf_free(&after);
+	return rc;
+}
+
+static void
+split(struct config *c)
+{
+	struct jiter it = json_iter(c->v);
+
+	c->parts = xcalloc(json_count(c->v), sizeof *c->parts);
+	while (json_next(&it))
+		c->parts[c->n_parts++] = (struct config_part){
+		    json_slice(it.key.p + 1, it.key.n - 2), it.value };
+}
+
 /*
  * The generation is read first: a writer renames the configuration before it, so
  * what is read then is never older than the generation says, and needs no lock.
@@ -199,31 +291,18 @@ done:
 int
 config_load(const struct realm *r, struct config *c, struct err *e)
 {
-	char *path = config_path(r);
-	struct err why = ERR_NONE;
 	struct buf b = BUF_INIT;
-	struct toml *own = NULL;
-	int rc = -1;
 
 	*c = (struct config){ .v = JTEXT_NONE };
-	if (config_generation(r, &c->generation, &why) < 0)
-		goto done;
-	own = config_read(path, &why);
-	if (why.code != E_NONE || config_effective(r, own, &b, &why) < 0)
-		goto done;
+	if (config_generation(r, &c->generation, e) < 0 ||
+	    load_again(r, &b, e) < 0) {
+		buf_free(&b);
+		return err_wrap(e, "Failed to load config");
+	}
 	c->v.n = b.n;
 	c->v.p = buf_steal(&b);
-	rc = 0;
-done:
-	if (rc < 0) {
-		if (e)
-			*e = why;
-		err_wrap(e, "Failed to load config");
-	}
-	toml_free(own);
-	buf_free(&b);
-	free(path);
-	return rc;
+	split(c);
+	return 0;
 }
 
 void
@@ -234,15 +313,30 @@ config_free(struct config *c)
 	if (p)
 		explicit_bzero(p, c->v.n);
 	free(p);
-	c->v = JTEXT_NONE;
+	free(c->parts);
+	*c = (struct config){ .v = JTEXT_NONE };
 }
 
 /* ---- looking ---- */
 
+struct jtext
+config_at(const struct config *c, const char *path)
+{
+	size_t n = strcspn(path, "/");
+
+	for (size_t i = 0; i < c->n_parts; i++) {
+		const struct config_part *part = &c->parts[i];
+
+		if (part->name.n == n && !memcmp(part->name.p, path, n))
+			return json_path(part->v, path + n + (path[n] == '/'));
+	}
+	return c->n_parts ? JTEXT_NONE : json_path(c->v, path);
+}
+
 char *
 config_str(const struct config *c, const char *path)
 {
-	return json_str(json_path(c->v, path), NULL);
+	return json_str(config_at(c, path), NULL);
 }
 
 int64_t
@@ -250,7 +344,7 @@ config_i64(const struct config *c, const char *path, int64_t otherwise)
 {
 	int64_t v;
 
-	return json_i64(json_path(c->v, path), &v) ? v : otherwise;
+	return json_i64(config_at(c, path), &v) ? v : otherwise;
 }
 
 double
@@ -258,7 +352,7 @@ config_f64(const struct config *c, const char *path, double otherwise)
 {
 	double v;
 
-	return json_f64(json_path(c->v, path), &v) ? v : otherwise;
+	return json_f64(config_at(c, path), &v) ? v : otherwise;
 }
 
 bool
@@ -266,7 +360,7 @@ config_bool(const struct config *c, const char *path, bool otherwise)
 {
 	bool v;
 
-	return json_bool(json_path(c->v, path), &v) ? v : otherwise;
+	return json_bool(config_at(c, path), &v) ? v : otherwise;
 }
 
 int64_t

@@ -13,18 +13,22 @@
  * Configuration (config sheet): built-in defaults < user file < project file < realm
  * file, merged key by key by presence.  The effective configuration is one JSON text
  * with every key of the sheet's section 9, in its order, so callers look with
- * json_path(cfg->v, "agent/model").
+ * config_at(cfg, "agent/model").
  */
 struct config {
 	struct jtext v;		/* effective, all defaults filled in; owned */
 	int64_t generation;
+	struct config_part *parts;	/* v's members, for config_at */
+	size_t n_parts;
 };
 
 /* Load and merge.  A layer that does not parse is an error that names file and line. */
 int config_load(const struct realm *r, struct config *c, struct err *e);
 void config_free(struct config *c);
 
-/* Shorthands over json_path; the strings are new, NULL if null or absent. */
+/* json_path over v, without walking through all of it. */
+struct jtext config_at(const struct config *c, const char *path);
+/* Shorthands over that; the strings are new, NULL if null or absent. */
 char *config_str(const struct config *c, const char *path);
 int64_t config_i64(const struct config *c, const char *path, int64_t otherwise);
 double config_f64(const struct config *c, const char *path, double otherwise);

@@ -45,7 +45,7 @@ matches(const char *const *globs, size_t n, const char *name)
 static struct jtext
 configured(const struct tool_env *env, const char *path)
 {
-	return env->config ? json_path(env->config->v, path) : JTEXT_NONE;
+	return env->config ? config_at(env->config, path) : JTEXT_NONE;
 }
 
 static bool

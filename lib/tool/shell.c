@@ -99,7 +99,7 @@ describe(struct shell *s)
 struct shell *
 shell_new(struct tools *t, struct err *e)
 {
-	struct jtext cfg = t->env->config ? json_get(t->env->config->v, "shell") :
+	struct jtext cfg = t->env->config ? config_at(t->env->config, "shell") :
 	    JTEXT_NONE;
 	struct shell *s = xcalloc(1, sizeof *s);
 	char *program = json_get_str(cfg, "program");

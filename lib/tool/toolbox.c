@@ -299,8 +299,8 @@ duration_of(struct jtext v)
 static struct jtext
 tools_config(const struct toolbox *b)
 {
-	return json_get(b->t.env->config ? b->t.env->config->v : JTEXT_NONE,
-	    "tools");
+	return b->t.env->config ? config_at(b->t.env->config, "tools") :
+	    JTEXT_NONE;
 }
 
 /* The limit of this very tool; -1: there is none. */
@@ -459,8 +459,8 @@ toolbox_new(const struct tool_env *env, struct err *e)
 	struct toolbox *b = xcalloc(1, sizeof *b);
 
 	b->t.env = env;
-	b->max = env->config ? json_get_i64(json_get(env->config->v, "tools"),
-	    "max_concurrent", MAX_CONCURRENT) : MAX_CONCURRENT;
+	b->max = env->config ? config_i64(env->config,
+	    "tools/max_concurrent", MAX_CONCURRENT) : MAX_CONCURRENT;
 	if (b->max < 1)
 		b->max = 1;
 	if (!env->builtins)

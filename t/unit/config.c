@@ -171,6 +171,42 @@ TEST(defaults_are_complete_and_in_order)
 	end();
 }
 
+TEST(a_second_load_sees_every_change)
+{
+	struct config c;
+	char *path;
+
+	begin();
+	STR_IS(value("agent/max_turns"), "null");
+	put_file(USER, "[agent]\nmax_turns = 7\n");
+	STR_IS(value("agent/max_turns"), "7");
+	STR_IS(value("agent/max_turns"), "7");
+	put_file(USER, "[agent]\nmax_turns = 8\n");
+	STR_IS(value("agent/max_turns"), "8");
+	put_file(PROJECT, "[agent]\nmax_turns = \"x\"\n");
+	OK(strstr(value(""), "want a whole number") != NULL);
+	OK(strstr(value(""), "want a whole number") != NULL);
+	put_file(PROJECT, "[agent]\nmax_turns = 9\n");
+	STR_IS(value("agent/max_turns"), "9");
+	put_file(REALM, "[agent]\nmax_turns = 10\n");
+	STR_IS(value("agent/max_turns"), "10");
+	path = fs_join(root, REALM);
+	OK(unlink(path) == 0);
+	free(path);
+	STR_IS(value("agent/max_turns"), "9");
+	OK(config_load(&R, &c, NULL) == 0);
+	for (struct jiter it = json_iter(c.v); json_next(&it); ) {
+		char *name = json_str(it.key, NULL);
+
+		OK(config_at(&c, name).p == it.value.p);
+		free(name);
+	}
+	OK(config_i64(&c, "agent/max_turns", 0) == 9);
+	OK(!config_at(&c, "agen").p && !config_at(&c, "agent/x").p);
+	config_free(&c);
+	end();
+}
+
 TEST(layers_merge_key_by_key)
 {
 	begin();
