@@ -81,9 +81,7 @@ step_commit(struct agent *a, const char *before, const char *after,
 		return -1;
 	}
 	crash_point(after);
-	for (size_t i = 0; i < a->fresh.n; i++)
-		messages_push(&a->msgs, a->fresh.v[i].p, a->fresh.v[i].n);
-	messages_free(&a->fresh);
+	messages_move(&a->msgs, &a->fresh);
 	return 0;
 }
 

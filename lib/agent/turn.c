@@ -176,6 +176,7 @@ ask(struct agent *a, struct model_reply *reply, struct buf *text,
 	}
 	reply_text(reply, text);
 	model_reply_emit(reply, message);
+	model_reply_free(reply);	/* it may be large; how it ended stays known */
 	if (keep_reply(a, message, last, e) < 0)
 		goto done;
 	if (text->n) {

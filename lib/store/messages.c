@@ -9,12 +9,27 @@
  * starts, sessions.total where the next row goes.
  */
 
-void
-messages_push(struct messages *m, const char *raw, size_t n)
+static void
+push(struct messages *m, struct jtext own)
 {
 	if ((m->n & (m->n - 1)) == 0)	/* full at each power of two */
 		m->v = xrealloc(m->v, (m->n ? 2 * m->n : 1) * sizeof *m->v);
-	m->v[m->n++] = json_slice(xstrndup(raw, n), n);
+	m->v[m->n++] = own;
+}
+
+void
+messages_push(struct messages *m, const char *raw, size_t n)
+{
+	push(m, json_slice(xstrndup(raw, n), n));
+}
+
+void
+messages_move(struct messages *to, struct messages *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		push(to, from->v[i]);
+	from->n = 0;
+	messages_free(from);
 }
 
 void

@@ -98,6 +98,8 @@ int messages_page(struct db *db, const char *session, int64_t offset,
 void messages_free(struct messages *m);
 /* Append to m itself, too, after a commit: takes a copy. */
 void messages_push(struct messages *m, const char *raw, size_t n);
+/* All of them behind those of another; from is empty afterwards. */
+void messages_move(struct messages *to, struct messages *from);
 
 /* Append one message, inside a transaction; *index (may be NULL) is its place in the log.  Bumps counts and updated_ms. */
 int messages_append(struct db *db, const char *session, const char *raw,

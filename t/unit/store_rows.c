@@ -112,6 +112,22 @@ TEST(a_run_writes_only_what_is_its_own)
 	place_close(&p);
 }
 
+TEST(messages_move_behind_others)
+{
+	struct messages a = { .n = 0 }, b = { .n = 0 };
+
+	messages_move(&a, &b);
+	OK(a.n == 0);
+	messages_push(&a, "1", 1);
+	messages_push(&b, "22", 2);
+	messages_push(&b, "333", 3);
+	messages_move(&a, &b);
+	OK(a.n == 3 && b.n == 0 && !b.v);
+	STR_IS(a.v[0].p, "1");
+	STR_IS(a.v[2].p, "333");
+	messages_free(&a);
+}
+
 TEST(usage_adds_up)
 {
 	struct usage a = USAGE_NONE, b = { 1, 2, -1, 4 };
