@@ -343,6 +343,39 @@ load rpc
 	same "$(got 4 session/external_event "{\"session_id\":\"$ID\"}" | jq -r .error.message)" 'Invalid params: missing field `payload`'
 }
 
+@test "rpc: turns wait in their order while another process runs one of their session" {
+	slow
+	rpc
+	new hi
+	rkat resume "$ID" slow >"$T/other" 2>&1 </dev/null 3>&- 9>&- &
+	OTHER=$!
+	running() { [ "$(db "SELECT count(*) FROM runs WHERE state = 'running'")" -eq 1 ]; }
+	wait_for running
+	for i in 2 3 4; do call $i turn/start "{\"session_id\":\"$ID\",\"prompt\":\"turn $i\"}"; done
+	same "$(got 5 runtime/state "{\"session_id\":\"$ID\"}" | jq -r .result.state)" running
+	ask '{"jsonrpc":"2.0","method":"cancel","params":{"request_id":3}}'
+	same "$(reply 3 | jq -c .error)" '{"code":-32005,"message":"request cancelled before start"}'
+	same "$(replied 2)$(replied 4)" ""
+	# The turn that is interrupted is the one that runs.
+	same "$(got 6 turn/interrupt "{\"session_id\":\"$ID\"}" | jq -c .result)" '{"interrupted":true}'
+	s=0
+	wait "$OTHER" || s=$?
+	same "$s" 14
+	same "$(reply 2 | jq -r .result.text) $(reply 4 | jq -r .result.text)" "fine fine"
+	same "$(got 7 session/history "{\"session_id\":\"$ID\"}" | jq -r '.result.messages[] | select(.role == "user").content' | tr '\n' ' ')" "hi slow turn 2 turn 4 "
+	# At the end of the server nobody waits on.
+	rkat resume "$ID" slow >"$T/other" 2>&1 </dev/null 3>&- 9>&- &
+	OTHER=$!
+	wait_for running
+	call 8 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"late\"}"
+	got 9 initialize '{}' >/dev/null
+	kill -TERM "$R"
+	end
+	same "$S $(replied 8 | jq -c .error.code)" "0 -32005"
+	kill "$OTHER"
+	wait "$OTHER" || :
+}
+
 @test "rpc: config get, set, patch; a stale generation changes nothing" {
 	rpc
 	G=$(got 1 config/get '{}' | jq .result.generation)

@@ -29,6 +29,7 @@
 #include "serve/server.h"
 #include "serve/turns.h"
 #include "store/db.h"
+#include "store/lock.h"
 
 #define WORKER_JOBS 1000	/* then it is replaced */
 #define WORKER_BYTES ((size_t)64 << 20)	/* likewise */
@@ -226,6 +227,14 @@ settle_options(struct server *s, struct err *e)
 	return load_files(s, e);
 }
 
+static bool
+is_held(void *arg, const char *session)
+{
+	const struct server *s = arg;
+
+	return lock_held(&s->realm, session);
+}
+
 /* The surfaces and what is behind them. */
 static void
 build(struct server *s)
@@ -233,8 +242,8 @@ build(struct server *s)
 	s->base = new_base(s->o.rpc);
 	s->pool = pool_new(&(struct pool_opts){ .base = s->base,
 	    .argv = s->worker.argv, .max = (size_t)s->o.workers,
-	    .recycle = WORKER_JOBS,
-	    .too_large = WORKER_BYTES });
+	    .recycle = WORKER_JOBS, .too_large = WORKER_BYTES,
+	    .held = is_held, .arg = s });
 	s->drain = drain_new(&(struct drain_opts){ .base = s->base,
 	    .db = s->db, .pool = s->pool,
 	    .max = (size_t)(s->o.workers - s->o.workers / 4) });

@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 
+#include "base/after.h"
 #include "base/buf.h"
 #include "base/jput.h"
 #include "base/proc.h"
@@ -13,6 +14,8 @@
 
 #define STUCK_MS 30000	/* from an interrupt to its run's end: then it is ended by force */
 #define END_MS 500	/* for a run that is told to end with the pool */
+#define LOOK_FIRST_MS 20	/* is its session still with another process? */
+#define LOOK_LAST_MS 200
 
 /* ---- the end of a job ---- */
 
@@ -23,19 +26,52 @@ job_free(struct job *j)
 	free(j);
 }
 
+static void
+leave_worker(struct job *j)
+{
+	if (!j->worker)
+		return;
+	j->worker->job = NULL;
+	j->worker->interrupting = false;
+	j->worker = NULL;
+	event_active(j->pool->kick, 0, 0);
+}
+
 void
 job_finish(struct job *j, struct jtext answer, const struct err *e)
 {
-	struct worker *w = j->worker;
 	struct job_hooks hooks = j->hooks;
 
-	if (w) {
-		w->job = NULL;
-		w->interrupting = false;
-		event_active(w->pool->kick, 0, 0);
-	}
+	leave_worker(j);
 	job_free(j);
 	hooks.done(hooks.arg, answer, e);
+}
+
+static void
+set_due(struct job *j)
+{
+	int64_t ms = (int64_t)LOOK_FIRST_MS << j->looks;
+
+	if (ms < LOOK_LAST_MS)
+		j->looks++;
+	else
+		ms = LOOK_LAST_MS;
+	j->due = time_mono_ms() + ms;
+}
+
+bool
+job_put_off(struct job *j)
+{
+	struct pool *p = j->pool;
+
+	if (!j->hooks.waits || !j->members || j->worker->interrupting ||
+	    p->stopped)
+		return false;
+	set_due(j);
+	j->id = p->next_id++;
+	leave_worker(j);
+	TAILQ_INSERT_HEAD(&p->queue, j, link);
+	return true;
 }
 
 void
@@ -76,6 +112,44 @@ runs(const struct pool *p, const char *session)
 	return NULL;
 }
 
+/* Is it, or one that came before it to its session, put off until later? */
+static bool
+is_put_off(const struct pool *p, const struct job *of, int64_t now)
+{
+	const struct job *j;
+
+	for (j = TAILQ_FIRST(&p->queue); j && j->due; j = TAILQ_NEXT(j, link))
+		if (j->due > now && !strcmp(j->session, of->session))
+			return true;
+	return false;
+}
+
+/* With another process?  Then a job that waits is put off. */
+static bool
+is_elsewhere(struct pool *p, struct job *j)
+{
+	if (!j->hooks.waits || !p->o.held || !p->o.held(p->o.arg, j->session))
+		return false;
+	TAILQ_REMOVE(&p->queue, j, link);
+	TAILQ_INSERT_HEAD(&p->queue, j, link);
+	set_due(j);
+	return true;
+}
+
+/* Look again when the first of those put off is due. */
+static void
+set_timer(struct pool *p, int64_t now)
+{
+	const struct job *j;
+	int64_t first = INT64_MAX;
+
+	for (j = TAILQ_FIRST(&p->queue); j && j->due; j = TAILQ_NEXT(j, link))
+		if (j->due > now && j->due < first)
+			first = j->due;
+	if (first < INT64_MAX)
+		event_after(p->kick, first - now);
+}
+
 /* Give out what can run now. */
 static void
 on_kick(evutil_socket_t fd, short what, void *arg)
@@ -84,6 +158,7 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 	struct err e = ERR_NONE;
 	struct worker *w, *after;
 	struct job *j, *next;
+	int64_t now = time_mono_ms();
 
 	(void)fd;
 	(void)what;
@@ -94,11 +169,13 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 	}
 	for (j = TAILQ_FIRST(&p->queue); j; j = next) {
 		next = TAILQ_NEXT(j, link);
-		if (runs(p, j->session))
+		if (runs(p, j->session) || is_put_off(p, j, now))
 			continue;
 		w = idle_worker(p, j->session);
 		if (!w && p->n_workers >= p->o.max)
 			break;
+		if (is_elsewhere(p, j))
+			continue;
 		if (!w && !(w = worker_new(p, &e))) {
 			TAILQ_REMOVE(&p->queue, j, link);
 			event_active(p->kick, 0, 0);
@@ -107,6 +184,7 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 		}
 		worker_give(w, j);
 	}
+	set_timer(p, now);
 }
 
 static void
@@ -194,10 +272,10 @@ job_offer(struct job *j, struct jtext tools)
 {
 	struct buf b = BUF_INIT;
 
-	if (j->members) {
+	if (j->members)
 		amend(j, tools);
+	if (!j->worker)
 		return;
-	}
 	tell_begin(&b, "tools");
 	jput_ki64(&b, "run", (int64_t)j->id);
 	jput_kraw(&b, "tools", tools.p, tools.n);
@@ -222,6 +300,7 @@ pool_stop(struct pool *p)
 {
 	struct worker *w;
 
+	p->stopped = true;
 	for (w = TAILQ_FIRST(&p->workers); w; w = TAILQ_NEXT(w, link)) {
 		if (w->job && w->wire)
 			proc_kill(w->pid, SIGTERM);

@@ -26,6 +26,9 @@ struct pool_opts {
 	unsigned recycle;	/* jobs of one worker; then it is replaced */
 	size_t too_large;	/* resident bytes of one after a job; likewise */
 	unsigned stuck_ms;	/* that an interrupted run gets to end; 0: 30 s */
+	/* Is a session that none of ours runs with another process?  May be NULL. */
+	bool (*held)(void *arg, const char *session);
+	void *arg;
 };
 
 /* What happens to a job; callbacks may start other jobs. */
@@ -40,6 +43,11 @@ struct job_hooks {
 	 */
 	void (*done)(void *arg, struct jtext answer, const struct err *e);
 	void *arg;
+	/*
+	 * While another process runs a turn of its session it waits, and those behind it;
+	 * else it ends with SESSION_BUSY.
+	 */
+	bool waits;
 };
 
 struct pool *pool_new(const struct pool_opts *o);

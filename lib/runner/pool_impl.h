@@ -22,8 +22,10 @@ struct job {
 	struct job_hooks hooks;
 	char session[UUID_LEN + 1];
 	unsigned long id;
-	char *members;		/* behind the opening brace; until it was sent */
+	char *members;		/* behind the opening brace; while it may be sent */
 	size_t n;
+	unsigned looks;		/* that found its session with another process */
+	int64_t due;		/* when it is tried again; 0: it never was put off */
 };
 
 struct worker {
@@ -42,13 +44,14 @@ struct worker {
 
 struct pool {
 	struct pool_opts o;
-	TAILQ_HEAD(pool_jobs, job) queue;	/* waiting, oldest first */
+	TAILQ_HEAD(pool_jobs, job) queue;	/* waiting: those put off, then the oldest first */
 	TAILQ_HEAD(pool_workers, worker) workers;	/* the one used last first */
 	size_t n_workers;
 	uint64_t started, crashed;
 	unsigned long next_id;
 	struct event *child;		/* SIGCHLD */
 	struct event *kick;		/* look at the queue */
+	bool stopped;
 };
 
 /* ---- pool.c ---- */
@@ -56,6 +59,8 @@ struct pool {
 void job_free(struct job *j);
 /* Its end, told; its worker is free for another. */
 void job_finish(struct job *j, struct jtext answer, const struct err *e);
+/* Its session is with another process: it waits if it wants to.  False: it does not. */
+bool job_put_off(struct job *j);
 
 /* ---- pool_worker.c ---- */
 

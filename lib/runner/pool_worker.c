@@ -89,6 +89,14 @@ worker_retire(struct worker *w)
 	wire_hang_up(w->wire);
 }
 
+/* It will not be sent again. */
+static void
+job_sent(struct job *j)
+{
+	free(j->members);
+	j->members = NULL;
+}
+
 void
 worker_give(struct worker *w, struct job *j)
 {
@@ -104,8 +112,8 @@ worker_give(struct worker *w, struct job *j)
 	wire_put(w->wire, j->members, j->n);
 	wire_put(w->wire, "\n", 1);
 	buf_free(&head);
-	free(j->members);
-	j->members = NULL;
+	if (!j->hooks.waits)
+		job_sent(j);
 	TAILQ_REMOVE(&w->pool->workers, w, link);
 	TAILQ_INSERT_HEAD(&w->pool->workers, w, link);
 }
@@ -160,6 +168,14 @@ starts(const char **p, size_t *n, const char *s)
 	return true;
 }
 
+/* An answer behind its id: is the session with another process? */
+static bool
+is_busy(const char *p, size_t n)
+{
+	return starts(&p, &n, ",\"error\":") && json_str_is(json_get(
+	    json_slice(p, n - 1), "code"), err_info(E_SESSION_BUSY)->name);
+}
+
 /*
  * {"id":7,"event":{...}}, {"id":7,"tool":{...}} or {"id":7,...}: only the id and which of
  * them it is are looked at; an event is handed on as the bytes that it is.
@@ -186,12 +202,13 @@ on_line(void *arg, const char *p, size_t n)
 		return;
 	hooks = &w->job->hooks;
 	if (starts(&p, &n, ",\"event\":")) {
+		job_sent(w->job);	/* it runs */
 		if (hooks->event)
 			hooks->event(hooks->arg, p, n - 1);
 	} else if (starts(&p, &n, ",\"tool\":")) {
 		if (hooks->tool)
 			hooks->tool(hooks->arg, json_slice(p, n - 1));
-	} else {
+	} else if (!is_busy(p, n) || !job_put_off(w->job)) {
 		job_finish(w->job, json_slice(line, all), NULL);
 	}
 }

@@ -232,6 +232,8 @@ on_done(void *arg, struct jtext answer, const struct err *lost)
 		if (k->cancelled)
 			turn_refuse(k,
 			    "request cancelled before response publish");
+		else if (t->stopped && e.code == E_SESSION_BUSY)
+			turn_refuse(k, "the server is ending");
 		else
 			turn_fail(k, &e, &data);
 	} else if (json_str_is(outcome, "completed")) {
@@ -258,7 +260,7 @@ void
 turn_run(struct turn *k, struct buf *members)
 {
 	const struct job_hooks hooks = { .event = on_event, .tool = on_tool,
-	    .done = on_done, .arg = k };
+	    .done = on_done, .arg = k, .waits = true };
 
 	jput_kcstr(members, "op", "run");
 	jput_kcstr(members, "session", k->session);

@@ -1,6 +1,8 @@
 /* The pool with a worker of our own: a shell script that says who ran what. */
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -32,6 +34,7 @@ struct rig {
 		struct err why;
 	} job[JOBS];
 	size_t n, ended;
+	bool waits;			/* those that come from now on */
 };
 
 struct ticket {
@@ -82,7 +85,8 @@ run(struct rig *r, const char *session, const char *what)
 	*t = (struct ticket){ r, r->n++ };
 	r->left++;
 	pool_run(r->pool, session, json_text(members),
-	    &(struct job_hooks){ .done = on_done, .arg = t });
+	    &(struct job_hooks){ .done = on_done, .arg = t,
+	    .waits = r->waits });
 	free(members);
 }
 
@@ -191,6 +195,60 @@ TEST(what_waits_for_a_worker_runs_in_order_and_no_session_is_passed_over)
 	finish(&r);
 	for (size_t i = 0; i < r.n; i++)
 		OK(r.job[i].nth == i);
+	rig_free(&r);
+}
+
+/* Answers that another process has the session while the file is there. */
+#define BUSY "[ ! -e $F ] || printf '{\\042id\\042:%s,\\042error\\042:" \
+    "{\\042code\\042:\\042SESSION_BUSY\\042}}\\n' $id"
+
+static void
+busy_file(char path[static 32])
+{
+	strcpy(path, "/tmp/rkat-pool-XXXXXX");
+	close(mkstemp(path));
+	setenv("F", path, 1);
+}
+
+TEST(a_job_waits_for_a_session_of_another_process_and_those_behind_it_wait_too)
+{
+	char path[32];
+	struct rig r;
+
+	busy_file(path);
+	rig_init(&r, 1, 1000, SIZE_MAX);
+	r.waits = true;
+	run(&r, "a", BUSY);
+	run(&r, "a", ":");
+	run(&r, "b", ":");
+	run(&r, "c", "rm $F");
+	finish(&r);
+	for (int i = 0; i < 4; i++)
+		OK(r.job[i].pid > 0);
+	OK(r.job[2].nth == 0 && r.job[3].nth == 1);
+	OK(r.job[0].nth == 2 && r.job[1].nth == 3);
+	rig_free(&r);
+}
+
+TEST(a_job_that_does_not_wait_is_told_that_its_session_is_busy)
+{
+	char path[32];
+	struct rig r;
+
+	busy_file(path);
+	rig_init(&r, 1, 1000, SIZE_MAX);
+	run(&r, "a", BUSY);
+	finish(&r);
+	OK(r.job[0].pid == 0);
+	OK(r.job[0].why.code == E_NONE);
+	r.waits = true;
+	run(&r, "a", BUSY);
+	for (int i = 0; i < 3; i++)
+		event_base_loop(r.base, EVLOOP_ONCE);
+	OK(pool_has(r.pool, "a"));
+	unlink(path);
+	finish(&r);
+	OK(r.job[1].pid > 0);
 	rig_free(&r);
 }
 
