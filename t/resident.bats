@@ -348,6 +348,23 @@ Shutting down..."
 	lacks "$output" "ready"
 }
 
+@test "a port where somebody else listens fails the run: nothing is made and no binding file sends peers there" {
+	sim_script "$READY"
+	python3 -c 'import socket, time
+s = socket.create_server(("127.0.0.1", 0))
+open("port", "w").write(str(s.getsockname()[1]))
+time.sleep(60)' 3>&- &
+	OTHER=$!
+	KEPT+=("$OTHER")
+	wait_for test -s port
+	run timeout 20 rkat run --comms-listen-tcp "127.0.0.1:$(cat port)" --comms-binding-out b.json --keep-alive "hello" </dev/null
+	{ kill "$OTHER" && wait "$OTHER"; } 2>/dev/null || :
+	[ "$status" -eq 1 ]
+	has "$output" "--comms-listen-tcp 127.0.0.1:$(cat port): Address already in use"
+	[ ! -e b.json ]
+	same "$(rkat sessions list --json | jq length)" 0
+}
+
 @test "description and labels are what peers see" {
 	sim_script "$READY"
 	rkat run --comms-name a --agent-description "reviews code" --agent-label team=core --agent-label tier=1 "hello" >/dev/null 2>&1

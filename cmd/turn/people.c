@@ -9,7 +9,9 @@
 #include "comms/send.h"
 #include "comms/trust.h"
 #include "model/catalog.h"
+#include "serve/listen.h"
 #include "store/eventfile.h"
+#include "store/lock.h"
 #include "store/sessions.h"
 #include "tool/tool.h"
 #include "turn/answer.h"
@@ -123,6 +125,26 @@ check_model(const struct people *p, struct err *e)
 	return rc;
 }
 
+/*
+ * Who is at that port already would get what is said to the agent.  A rkat-peerd that
+ * runs may be who is there, and says itself where it cannot listen.
+ */
+static int
+check_port(const struct people *p, struct err *e)
+{
+	const char *listen = p->o->comms.listen;
+	int fd;
+
+	if (!p->keep || !listen || lock_held(&p->t.realm, "peerd"))
+		return 0;
+	fd = listen_tcp(&(struct listen_at){ .flag = "--comms-listen-tcp",
+	    .where = strstr(listen, "://") + 3, .remote = true,
+	    .names = true }, e);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? -1 : 0;
+}
+
 /* Are --allow-tool and --block-tool names of tools that the session will have? */
 static int
 check_tools(struct people *p, struct err *e)
@@ -217,6 +239,8 @@ prepare(struct people *p, char id[UUID_LEN + 1], struct err *e)
 		return -1;
 	start_rendering(p);
 	front_budget(&p->t, o, &p->budget);
+	if (check_port(p, e) < 0)
+		return -1;
 	if (o->verb == VERB_RUN)
 		return check_model(p, e) < 0 || check_tools(p, e) < 0 ||
 		    read_prompt(p, e) < 0 || front_open(&p->t, true, e) < 0 ||
