@@ -221,6 +221,20 @@ decode_stop(struct decode *d, enum stop_reason stop)
 }
 
 void
+decode_stop_word(struct decode *d, struct jtext reason,
+    const struct decode_word *words, size_t n, enum stop_reason otherwise)
+{
+	enum stop_reason stop = otherwise;
+
+	if (!json_is(reason, '"'))
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (json_str_is(reason, words[i].name))
+			stop = words[i].stop;
+	decode_stop(d, stop);
+}
+
+void
 decode_count(struct jtext v, int64_t *to)
 {
 	int64_t n;
@@ -228,6 +242,27 @@ decode_count(struct jtext v, int64_t *to)
 	/* More is no count of tokens, and sums must not overflow. */
 	if (json_i64(v, &n) && n >= 0 && n <= (int64_t)1 << 53)
 		*to = n;
+}
+
+int
+decode_failed(struct decode *d, struct jtext ev)
+{
+	fault_stream(d->me, fault_find(ev));
+	return -1;
+}
+
+int
+decode_by_type(struct decode *d, struct jtext ev,
+    const struct decode_kind *kinds, size_t n)
+{
+	struct jtext type = json_get(ev, "type");
+
+	for (size_t i = 0; i < n; i++)
+		if (json_str_is(type, kinds[i].type))
+			return kinds[i].take(d, ev);
+	if (!type.p && json_get(ev, "error").p)
+		return decode_failed(d, ev);
+	return 0;
 }
 
 /* ---- events ---- */

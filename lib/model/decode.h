@@ -86,8 +86,26 @@ void decode_args(struct decode *d, size_t slot, struct jtext s);
 /* Arguments are all there: check them. */
 void decode_call_done(struct decode *d, size_t slot);
 void decode_stop(struct decode *d, enum stop_reason stop);
+/* What a provider's words for it mean; otherwise for any other word, nothing if there is none. */
+struct decode_word {
+	const char *name;
+	enum stop_reason stop;
+};
+void decode_stop_word(struct decode *d, struct jtext reason,
+    const struct decode_word *words, size_t n, enum stop_reason otherwise);
 /* Overwrite *to if v is a count. */
 void decode_count(struct jtext v, int64_t *to);
+
+/* What is done with events of one "type". */
+struct decode_kind {
+	const char *type;
+	int (*take)(struct decode *d, struct jtext ev);
+};
+/* Types that we do not know are for newer clients; an error without one is a proxy's. */
+int decode_by_type(struct decode *d, struct jtext ev,
+    const struct decode_kind *kinds, size_t n);
+/* The event says what went wrong; -1. */
+int decode_failed(struct decode *d, struct jtext ev);
 
 struct item *decode_item(struct decode *d, int64_t index);	/* newest of that index */
 struct item *decode_item_by_key(struct decode *d, struct jtext key);

@@ -152,7 +152,7 @@ message_start(struct decode *d, struct jtext ev)
 static int
 message_delta(struct decode *d, struct jtext ev)
 {
-	static const struct { const char *name; enum stop_reason stop; } stops[] = {
+	static const struct decode_word stops[] = {
 		{ "tool_use", STOP_TOOL_USE },
 		{ "max_tokens", STOP_MAX_TOKENS },
 		{ "model_context_window_exceeded", STOP_MAX_TOKENS },
@@ -160,17 +160,11 @@ message_delta(struct decode *d, struct jtext ev)
 		{ "refusal", STOP_CONTENT_FILTER },
 		{ "content_filter", STOP_CONTENT_FILTER },
 	};
-	struct jtext reason = json_path(ev, "delta/stop_reason");
-	enum stop_reason stop = STOP_END_TURN;
 
 	/* Cumulative: what is present replaces what we had (sheet 2.5). */
 	read_usage(d, json_get(ev, "usage"));
-	if (!json_is(reason, '"'))
-		return 0;
-	for (size_t i = 0; i < COUNT(stops); i++)
-		if (json_str_is(reason, stops[i].name))
-			stop = stops[i].stop;
-	decode_stop(d, stop);
+	decode_stop_word(d, json_path(ev, "delta/stop_reason"), stops,
+	    COUNT(stops), STOP_END_TURN);
 	return 0;
 }
 
@@ -184,35 +178,18 @@ message_stop(struct decode *d, struct jtext ev)
 	return 0;
 }
 
-static int
-error(struct decode *d, struct jtext ev)
-{
-	fault_stream(d->me, fault_find(ev));
-	return -1;
-}
-
 int
 decode_anthropic(struct decode *d, struct jtext ev)
 {
-	static const struct {
-		const char *type;
-		int (*take)(struct decode *, struct jtext);
-	} kinds[] = {
+	static const struct decode_kind kinds[] = {
 		{ "content_block_delta", block_delta },
 		{ "content_block_start", block_start },
 		{ "content_block_stop", block_stop },
 		{ "message_start", message_start },
 		{ "message_delta", message_delta },
 		{ "message_stop", message_stop },
-		{ "error", error },
+		{ "error", decode_failed },
 	};
-	struct jtext type = json_get(ev, "type");
 
-	for (size_t i = 0; i < COUNT(kinds); i++)
-		if (json_str_is(type, kinds[i].type))
-			return kinds[i].take(d, ev);
-	/* A proxy's error without a type; unknown kinds are for newer clients. */
-	if (!type.p && json_get(ev, "error").p)
-		return error(d, ev);
-	return 0;
+	return decode_by_type(d, ev, kinds, COUNT(kinds));
 }

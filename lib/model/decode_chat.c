@@ -90,19 +90,13 @@ take_delta(struct decode *d, struct jtext delta)
 static void
 take_finish(struct decode *d, struct jtext reason)
 {
-	static const struct { const char *name; enum stop_reason stop; } stops[] = {
+	static const struct decode_word stops[] = {
 		{ "tool_calls", STOP_TOOL_USE },
 		{ "length", STOP_MAX_TOKENS },
 		{ "content_filter", STOP_CONTENT_FILTER },
 	};
-	enum stop_reason stop = STOP_END_TURN;
 
-	if (!json_is(reason, '"'))
-		return;
-	for (size_t i = 0; i < COUNT(stops); i++)
-		if (json_str_is(reason, stops[i].name))
-			stop = stops[i].stop;
-	decode_stop(d, stop);
+	decode_stop_word(d, reason, stops, COUNT(stops), STOP_END_TURN);
 }
 
 /* The last one that is not null wins; llama.cpp has timings where it has no usage. */

@@ -105,7 +105,7 @@ take_usage(struct decode *d, struct jtext u)
 static int
 take_finish(struct decode *d, struct jtext reason)
 {
-	static const struct { const char *name; enum stop_reason stop; } stops[] = {
+	static const struct decode_word stops[] = {
 		{ "MAX_TOKENS", STOP_MAX_TOKENS },
 		{ "SAFETY", STOP_CONTENT_FILTER },
 		{ "RECITATION", STOP_CONTENT_FILTER },
@@ -122,10 +122,7 @@ take_finish(struct decode *d, struct jtext reason)
 	/* The model stumbled; asking once more often helps. */
 	static const char *const again[] = { "MALFORMED_FUNCTION_CALL",
 		"UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS" };
-	enum stop_reason stop = d->calls ? STOP_TOOL_USE : STOP_END_TURN;
 
-	if (!json_is(reason, '"'))
-		return 0;
 	for (size_t i = 0; i < COUNT(again); i++) {
 		if (!json_str_is(reason, again[i]))
 			continue;
@@ -133,10 +130,8 @@ take_finish(struct decode *d, struct jtext reason)
 		d->me->max_retries = 1;
 		return -1;
 	}
-	for (size_t i = 0; i < COUNT(stops); i++)
-		if (json_str_is(reason, stops[i].name))
-			stop = stops[i].stop;
-	decode_stop(d, stop);
+	decode_stop_word(d, reason, stops, COUNT(stops), d->calls ?
+	    STOP_TOOL_USE : STOP_END_TURN);
 	return 0;
 }
 

@@ -311,20 +311,10 @@ finished(struct decode *d, struct jtext ev)
 	return 0;
 }
 
-static int
-error(struct decode *d, struct jtext ev)
-{
-	fault_stream(d->me, fault_find(ev));
-	return -1;
-}
-
 int
 decode_responses(struct decode *d, struct jtext ev)
 {
-	static const struct {
-		const char *type;
-		int (*take)(struct decode *, struct jtext);
-	} kinds[] = {
+	static const struct decode_kind kinds[] = {
 		{ "response.output_text.delta", text_delta },
 		{ "response.refusal.delta", refusal_delta },
 		{ "response.reasoning_summary_text.delta", reasoning_delta },
@@ -336,14 +326,8 @@ decode_responses(struct decode *d, struct jtext ev)
 		{ "response.completed", finished },
 		{ "response.incomplete", finished },
 		{ "response.failed", failed },
-		{ "error", error },
+		{ "error", decode_failed },
 	};
-	struct jtext type = json_get(ev, "type");
 
-	for (size_t i = 0; i < COUNT(kinds); i++)
-		if (json_str_is(type, kinds[i].type))
-			return kinds[i].take(d, ev);
-	if (!type.p && json_get(ev, "error").p)
-		return error(d, ev);
-	return 0;
+	return decode_by_type(d, ev, kinds, COUNT(kinds));
 }

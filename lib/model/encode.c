@@ -93,6 +93,17 @@ encode_schema(struct buf *b, const char *key, struct jtext schema)
 }
 
 void
+encode_tool(struct buf *b, const struct tool_def *t, const char *key)
+{
+	char *name = wire_name(t->name);
+
+	jput_kcstr(b, "name", name);
+	jput_kcstr(b, "description", t->description ? t->description : "");
+	encode_schema(b, key, t->schema);
+	free(name);
+}
+
+void
 encode_copy(struct encode *en, const char *param, const char *key)
 {
 	struct jtext v = encode_param(en, param);

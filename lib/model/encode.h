@@ -38,6 +38,8 @@ struct jtext encode_param(const struct encode *en, const char *name);
 /* JSON that is not ours; a lone surrogate escape, which providers refuse, becomes U+FFFD. */
 void encode_raw(struct buf *b, struct jtext v);
 void encode_kraw(struct buf *b, const char *key, struct jtext v);
+/* A tool's members: name, description and, under this key, its schema. */
+void encode_tool(struct buf *b, const struct tool_def *t, const char *key);
 /* An input schema: at least {"type":"object","properties":{}}. */
 void encode_schema(struct buf *b, const char *key, struct jtext schema);
 /* Copy a parameter under a name of the wire, if it was given and is not null. */

@@ -135,20 +135,13 @@ put_tools(struct encode *en)
 	jput_key(b, "tools");
 	jput_open(b, '[');
 	for (size_t i = 0; i < en->rq->n_tools; i++) {
-		const struct tool_def *t = &en->rq->tools[i];
-		char *name = wire_name(t->name);
-
 		jput_open(b, '{');
 		jput_kcstr(b, "type", "function");
 		jput_key(b, "function");
 		jput_open(b, '{');
-		jput_kcstr(b, "name", name);
-		jput_kcstr(b, "description",
-		    t->description ? t->description : "");
-		encode_schema(b, "parameters", t->schema);
+		encode_tool(b, &en->rq->tools[i], "parameters");
 		jput_close(b, '}');
 		jput_close(b, '}');
-		free(name);
 	}
 	jput_close(b, ']');
 }
