@@ -1,62 +1,30 @@
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/dns.h>
-#include <event2/event.h>
 #include <event2/util.h>
 
+#include "base/after.h"
 #include "base/buf.h"
 #include "base/util.h"
 #include "comms/secure.h"
-#include "peerd/carrier.h"
+#include "peerd/carrier_impl.h"
 
-#define CONNECT_MS 30000	/* sheet section 7; for all addresses together */
 #define ACK_MS 30000		/* from after the write */
 #define ACK_MAX 65536		/* one is 215 bytes */
 
-enum phase { IDLE, STARTING, RESOLVING, RESOLVED, CONNECTING, GREETING, WRITING,
-	WAITING };
-
-struct carrier {
-	struct carrier_opts o;
-	struct address to;
-	unsigned char key[KEY_LEN];
-	struct evdns_base *dns;
-	struct evdns_getaddrinfo_request *lookup;
-	int lookup_error;
-	struct evutil_addrinfo *found, *next;	/* next: not tried yet */
-	int64_t give_up;	/* connecting: time_mono_ms */
-	struct event *timer;
-	struct event *connecting;	/* its descriptor is fd */
-	int fd;
-	struct bufferevent *bev;
-	struct secure *secure;
-	enum phase phase;
-	const struct envelope *v;
-	struct buf frame;	/* what is to be written */
-	struct buf in;		/* what came: the ACK's beginning */
-	char why[256];		/* of the last address that was tried */
-};
-
 static void start(struct carrier *c);
-static void resolved(struct carrier *c);
-static void try_next(struct carrier *c);
 
 /* ---- how it ends ---- */
 
-static void
-hang_up(struct carrier *c)
+void
+carrier_hang_up(struct carrier *c)
 {
 	if (c->connecting) {
 		event_free(c->connecting);
@@ -71,24 +39,15 @@ hang_up(struct carrier *c)
 	buf_trunc(&c->in, 0);
 }
 
-/* The last thing that its caller does: c may be gone afterwards. */
-static void
-finish(struct carrier *c, enum carried how, const char *why)
+void
+carrier_finish(struct carrier *c, enum carried how, const char *why)
 {
 	event_del(c->timer);
 	if (!c->secure || how != CARRIED_ACKED)
-		hang_up(c);
+		carrier_hang_up(c);
 	c->phase = IDLE;
 	c->v = NULL;
 	c->o.done(c->o.arg, how, why);
-}
-
-static void
-arm(struct carrier *c, int64_t ms)
-{
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
-	event_add(c->timer, &tv);
 }
 
 static void
@@ -103,25 +62,26 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		start(c);
 		break;
 	case RESOLVED:
-		resolved(c);
+		carrier_resolved(c);
 		break;
 	case CONNECTING:
 		snprintf(c->why, sizeof c->why, "connect: %s",
 		    strerror(ETIMEDOUT));
-		hang_up(c);
-		try_next(c);
+		carrier_hang_up(c);
+		carrier_try_next(c);
 		break;
 	case RESOLVING:
-		finish(c, CARRIED_FAILED, "no answer of the name servers");
+		carrier_finish(c, CARRIED_FAILED,
+		    "no answer of the name servers");
 		break;
 	case GREETING:
-		finish(c, CARRIED_FAILED, "no answer to the handshake");
+		carrier_finish(c, CARRIED_FAILED, "no answer to the handshake");
 		break;
 	case WRITING:
-		finish(c, CARRIED_FAILED, "it does not read");
+		carrier_finish(c, CARRIED_FAILED, "it does not read");
 		break;
 	default:
-		finish(c, CARRIED_NO_ACK, "no answer in 30 s");
+		carrier_finish(c, CARRIED_NO_ACK, "no answer in 30 s");
 		break;
 	}
 }
@@ -170,7 +130,7 @@ put_frame(struct carrier *c)
 	struct buf sealed = BUF_INIT;
 
 	c->phase = WRITING;
-	arm(c, ACK_MS);
+	event_after(c->timer, ACK_MS);
 	if (c->secure)
 		secure_put(c->secure, c->frame.p, c->frame.n, &sealed, NULL);
 	bufferevent_write(c->bev, c->secure ? sealed.p : c->frame.p,
@@ -198,7 +158,7 @@ take_input(struct carrier *c)
 		bufferevent_write(c->bev, out.p, out.n);
 	buf_free(&out);
 	if (rc < 0)
-		finish(c, CARRIED_FAILED, e.text);
+		carrier_finish(c, CARRIED_FAILED, e.text);
 	return rc;
 }
 
@@ -217,7 +177,7 @@ on_read(struct bufferevent *bev, void *arg)
 		return;
 	}
 	if (c->phase == IDLE) {		/* it speaks out of turn */
-		hang_up(c);
+		carrier_hang_up(c);
 		return;
 	}
 	if (ends_by_close(c)) {
@@ -225,9 +185,9 @@ on_read(struct bufferevent *bev, void *arg)
 		return;
 	}
 	if ((rc = read_ack(c)) > 0)
-		finish(c, CARRIED_ACKED, "");
+		carrier_finish(c, CARRIED_ACKED, "");
 	else if (rc < 0 || c->in.n > ACK_MAX)
-		finish(c, CARRIED_NO_ACK, "the answer is not its ACK");
+		carrier_finish(c, CARRIED_NO_ACK, "the answer is not its ACK");
 }
 
 /* All is written. */
@@ -239,7 +199,7 @@ on_written(struct bufferevent *bev, void *arg)
 	if (c->phase != WRITING)
 		return;
 	c->phase = WAITING;
-	arm(c, ACK_MS);
+	event_after(c->timer, ACK_MS);
 	if (ends_by_close(c))
 		shutdown(bufferevent_getfd(bev), SHUT_WR);
 }
@@ -252,23 +212,23 @@ on_end(struct bufferevent *bev, short what, void *arg)
 
 	(void)bev;
 	if (c->phase == IDLE)
-		hang_up(c);
+		carrier_hang_up(c);
 	else if (what & BEV_EVENT_ERROR && c->phase == WAITING &&
 	    error == ECONNRESET)	/* so does an rkat refuse */
-		finish(c, CARRIED_NO_ACK, strerror(error));
+		carrier_finish(c, CARRIED_NO_ACK, strerror(error));
 	else if (what & BEV_EVENT_ERROR)
-		finish(c, CARRIED_FAILED, strerror(error));
+		carrier_finish(c, CARRIED_FAILED, strerror(error));
 	else if (c->phase == GREETING)
-		finish(c, CARRIED_FAILED, "it hung up on the handshake");
+		carrier_finish(c, CARRIED_FAILED, "it hung up on the handshake");
 	else if (c->phase == WRITING)
-		finish(c, CARRIED_FAILED, "it hung up on the frame");
+		carrier_finish(c, CARRIED_FAILED, "it hung up on the frame");
 	else if (c->in.n || c->secure)
-		finish(c, CARRIED_NO_ACK, "it hung up");
+		carrier_finish(c, CARRIED_NO_ACK, "it hung up");
 	else
-		finish(c, CARRIED_CLOSED, "");
+		carrier_finish(c, CARRIED_CLOSED, "");
 }
 
-/* ---- the way there ---- */
+/* ---- there ---- */
 
 static void
 greet(struct carrier *c)
@@ -277,17 +237,17 @@ greet(struct carrier *c)
 	struct err e = ERR_NONE;
 
 	if (!(c->secure = secure_connect(c->o.self, c->key, &hello, &e))) {
-		finish(c, CARRIED_FAILED, e.text);
+		carrier_finish(c, CARRIED_FAILED, e.text);
 		return;
 	}
 	c->phase = GREETING;
-	arm(c, CONNECT_MS);
+	event_after(c->timer, CONNECT_MS);
 	bufferevent_write(c->bev, hello.p, hello.n);
 	buf_free(&hello);
 }
 
-static void
-connected(struct carrier *c)
+void
+carrier_connected(struct carrier *c)
 {
 	event_free(c->connecting);
 	c->connecting = NULL;
@@ -303,171 +263,12 @@ connected(struct carrier *c)
 }
 
 static void
-on_connect(evutil_socket_t fd, short what, void *arg)
-{
-	struct carrier *c = arg;
-	int error = 0;
-	socklen_t n = sizeof error;
-
-	(void)what;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 && !error) {
-		connected(c);
-		return;
-	}
-	snprintf(c->why, sizeof c->why, "connect: %s", strerror(error));
-	hang_up(c);
-	try_next(c);
-}
-
-/* Begin to connect; what comes of it is on_connect's, also a failure at once. */
-static bool
-start_connect(struct carrier *c, const struct sockaddr *sa, socklen_t n)
-{
-	static const int on = 1;
-
-	c->fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK |
-	    SOCK_CLOEXEC, 0);
-	if (c->fd < 0 || (connect(c->fd, sa, n) < 0 && errno != EINPROGRESS)) {
-		snprintf(c->why, sizeof c->why, "connect: %s",
-		    strerror(errno));
-		if (c->fd >= 0)
-			close(c->fd);
-		return false;
-	}
-	if (sa->sa_family != AF_UNIX)
-		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	c->phase = CONNECTING;
-	c->connecting = event_new(c->o.base, c->fd, EV_WRITE, on_connect, c);
-	event_add(c->connecting, NULL);
-	return true;
-}
-
-static int
-count(const struct evutil_addrinfo *a)
-{
-	int n = 0;
-
-	for (; a; a = a->ai_next)
-		n++;
-	return n;
-}
-
-/* Each address gets its part of the time that is left. */
-static void
-try_next(struct carrier *c)
-{
-	int64_t left = c->give_up - time_mono_ms();
-
-	while (c->next && left > 0) {
-		const struct evutil_addrinfo *a = c->next;
-
-		c->next = a->ai_next;
-		if (start_connect(c, a->ai_addr, (socklen_t)a->ai_addrlen)) {
-			arm(c, left / (count(c->next) + 1) + 1);
-			return;
-		}
-	}
-	finish(c, CARRIED_FAILED, c->why);
-}
-
-static void
-connect_unix(struct carrier *c)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	size_t n = strlen(c->to.path);
-
-	if (n >= sizeof sun.sun_path) {
-		finish(c, CARRIED_FAILED, "the path is too long for a socket");
-		return;
-	}
-	memcpy(sun.sun_path, c->to.path, n);
-	if (start_connect(c, (struct sockaddr *)&sun,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1)))
-		arm(c, CONNECT_MS);
-	else
-		finish(c, CARRIED_FAILED, c->why);
-}
-
-static void
-resolved(struct carrier *c)
-{
-	if (c->lookup_error) {
-		snprintf(c->why, sizeof c->why, "%.100s: %s", c->to.host,
-		    evutil_gai_strerror(c->lookup_error));
-		finish(c, CARRIED_FAILED, c->why);
-		return;
-	}
-	c->next = c->found;
-	try_next(c);
-}
-
-/* Perhaps from within evdns_getaddrinfo: what follows has its own turn. */
-static void
-on_found(int error, struct evutil_addrinfo *found, void *arg)
-{
-	struct carrier *c = arg;
-
-	if (error == EVUTIL_EAI_CANCEL)
-		return;
-	c->lookup = NULL;
-	c->lookup_error = error;
-	c->found = found;
-	c->phase = RESOLVED;
-	arm(c, 0);
-}
-
-static void
-ask(struct carrier *c, const struct evutil_addrinfo *hints)
-{
-	struct evdns_getaddrinfo_request *request;
-
-	/* Read each time: the name servers may be others by now. */
-	if (!(c->dns = evdns_base_new(c->o.base,
-	    EVDNS_BASE_DISABLE_WHEN_INACTIVE))) {
-		finish(c, CARRIED_FAILED, "no resolver");
-		return;
-	}
-	evdns_base_resolv_conf_parse(c->dns, DNS_OPTIONS_ALL,
-	    "/etc/resolv.conf");
-	c->phase = RESOLVING;
-	request = evdns_getaddrinfo(c->dns, c->to.host, c->to.port, hints,
-	    on_found, c);
-	if (c->phase == RESOLVING)
-		c->lookup = request;
-}
-
-/* An address as it stands is no reason to ask anybody. */
-static void
-look_up(struct carrier *c)
-{
-	struct evutil_addrinfo hints = { .ai_socktype = SOCK_STREAM,
-	    .ai_family = AF_UNSPEC, .ai_protocol = IPPROTO_TCP,
-	    .ai_flags = EVUTIL_AI_NUMERICHOST };
-
-	if (!evutil_getaddrinfo(c->to.host, c->to.port, &hints, &c->found)) {
-		c->next = c->found;
-		try_next(c);
-		return;
-	}
-	hints.ai_flags = 0;
-	ask(c, &hints);
-}
-
-static void
 start(struct carrier *c)
 {
-	arm(c, CONNECT_MS);
-	c->give_up = time_mono_ms() + CONNECT_MS;
-	if (c->bev) {		/* rkats, and it is still there */
+	if (c->bev)		/* rkats, and it is still there */
 		put_frame(c);
-	} else if (c->to.kind == ADDRESS_UNIX) {
-		connect_unix(c);
-	} else if (c->found) {
-		c->next = c->found;
-		try_next(c);
-	} else {
-		look_up(c);
-	}
+	else
+		carrier_connect(c);
 }
 
 /* ---- from outside ---- */
@@ -502,7 +303,7 @@ carrier_send(struct carrier *c, const struct envelope *v, const void *frame,
 	buf_trunc(&c->frame, 0);
 	buf_put(&c->frame, frame, n);
 	c->phase = STARTING;
-	arm(c, 0);
+	event_after(c->timer, 0);
 }
 
 /* Nothing was cut off here, says the last record. */
@@ -528,7 +329,7 @@ carrier_free(struct carrier *c)
 		evdns_getaddrinfo_cancel(c->lookup);
 	if (c->dns)
 		evdns_base_free(c->dns, 0);
-	hang_up(c);
+	carrier_hang_up(c);
 	event_free(c->timer);
 	if (c->found)
 		evutil_freeaddrinfo(c->found);

@@ -4,6 +4,7 @@
 
 #include <event2/event.h>
 
+#include "base/after.h"
 #include "base/buf.h"
 #include "base/util.h"
 #include "comms/trust.h"
@@ -19,16 +20,6 @@ void
 out_hold(struct out *o)
 {
 	o->hold = time_mono_ms() + STORE_MS;
-}
-
-void
-out_in_ms(struct event *ev, int64_t ms)
-{
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
-
-	if (ms < 0)
-		tv = (struct timeval){ 0, 0 };
-	event_add(ev, &tv);
 }
 
 static void
@@ -146,7 +137,7 @@ sleep_until(struct out *o, int64_t now, int64_t when)
 	if (o->hold > now)
 		due = o->hold - now;
 	if (due < INT64_MAX)
-		out_in_ms(o->timer, due + 1);
+		event_after(o->timer, due + 1);
 	else
 		event_del(o->timer);
 }
@@ -173,7 +164,7 @@ out_pump(struct out *o)
 	if (o->stopping)
 		return;
 	if (o->n_outcomes)
-		out_in_ms(o->commit, 0);	/* and then again */
+		event_after(o->commit, 0);	/* and then again */
 	else
 		sleep_until(o, now, when);
 }
@@ -347,7 +338,7 @@ out_heard(struct peerd *p, const unsigned char key[KEY_LEN])
 	for (r = TAILQ_FIRST(&p->out->routes); r; r = TAILQ_NEXT(r, link))
 		if (!memcmp(r->to, key, KEY_LEN)) {
 			hurry(r);
-			out_in_ms(p->out->timer, 0);
+			event_after(p->out->timer, 0);
 		}
 }
 
@@ -376,7 +367,7 @@ out_stop(struct peerd *p)
 
 	o->stopping = true;
 	event_del(o->timer);
-	out_in_ms(o->grace, GRACE_MS);
+	event_after(o->grace, GRACE_MS);
 }
 
 void

@@ -86,7 +86,6 @@ void out_pump(struct out *o);
 void out_look_at_trust(struct out *o);
 /* The database failed: a moment without any of this. */
 void out_hold(struct out *o);
-void out_in_ms(struct event *ev, int64_t ms);
 
 /* ---- route.c: a lane under way, and what becomes of its letters ---- */
 

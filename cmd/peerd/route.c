@@ -4,6 +4,7 @@
 
 #include <event2/event.h>
 
+#include "base/after.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/util.h"
@@ -87,9 +88,9 @@ outcome(struct out *o, const char *id, const char *state, const char *error,
 	u->error = xstrdup(error);
 	u->next_ms = next_ms;
 	if (o->n_outcomes >= COMMIT_MANY)
-		out_in_ms(o->commit, 0);
+		event_after(o->commit, 0);
 	else if (!event_pending(o->commit, EV_TIMEOUT, NULL))
-		out_in_ms(o->commit, COMMIT_MS);
+		event_after(o->commit, COMMIT_MS);
 	return u;
 }
 
@@ -307,7 +308,7 @@ next_letter(struct route *r)
 			return;
 	}
 	r->waiting = true;
-	out_in_ms(r->o->commit, 0);
+	event_after(r->o->commit, 0);
 }
 
 void
