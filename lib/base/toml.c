@@ -39,137 +39,6 @@ toml_fail(struct toml_reader *r, const char *at, const char *fmt, ...)
 	    col, why);
 }
 
-/* ---- trees ---- */
-
-struct toml *
-toml_new(enum toml_kind kind)
-{
-	struct toml *t = xcalloc(1, sizeof *t);
-
-	t->kind = kind;
-	return t;
-}
-
-void
-toml_free(struct toml *t)
-{
-	if (!t)
-		return;
-	for (size_t i = 0; i < t->n; i++)
-		toml_free(t->kids[i]);
-	free(t->kids);
-	free(t->key);
-	free(t->s);
-	free(t);
-}
-
-void
-toml_push(struct toml *parent, struct toml *kid)
-{
-	if (parent->n == parent->cap) {
-		parent->cap = parent->cap ? 2 * parent->cap : 4;
-		parent->kids = xrealloc(parent->kids,
-		    parent->cap * sizeof *parent->kids);
-	}
-	parent->kids[parent->n++] = kid;
-}
-
-void
-toml_set_key(struct toml *t, const char *key, size_t n)
-{
-	free(t->key);
-	t->key = xstrndup(key, n);
-	t->key_len = n;
-}
-
-struct toml *
-toml_find(const struct toml *table, const char *key, size_t n)
-{
-	if (!table || table->kind != TOML_TABLE)
-		return NULL;
-	for (size_t i = 0; i < table->n; i++)
-		if (table->kids[i]->key_len == n &&
-		    !memcmp(table->kids[i]->key, key, n))
-			return table->kids[i];
-	return NULL;
-}
-
-struct toml *
-toml_get(const struct toml *table, const char *key)
-{
-	return toml_find(table, key, strlen(key));
-}
-
-/* ---- members by name: a hash, so that no document takes quadratic time ---- */
-
-static size_t
-hash(const struct toml *table, const char *key, size_t n)
-{
-	uint64_t h = 0xcbf29ce484222325ull ^ ((uintptr_t)table >> 4);
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ (unsigned char)key[i]) * 0x100000001b3ull;
-	return (size_t)(h ^ h >> 29);
-}
-
-static size_t
-slot_of(const struct toml_reader *r, const struct toml *table, const char *key,
-    size_t n)
-{
-	size_t i = hash(table, key, n) & (r->n_slots - 1);
-
-	while (r->slots[i] && !(r->owners[i] == table &&
-	    r->slots[i]->key_len == n && !memcmp(r->slots[i]->key, key, n)))
-		i = (i + 1) & (r->n_slots - 1);
-	return i;
-}
-
-static void
-grow(struct toml_reader *r)
-{
-	struct toml_reader old = *r;
-
-	r->n_slots = old.n_slots ? 2 * old.n_slots : 64;
-	r->slots = xcalloc(r->n_slots, sizeof *r->slots);
-	r->owners = xcalloc(r->n_slots, sizeof *r->owners);
-	for (size_t i = 0; i < old.n_slots; i++) {
-		size_t to;
-
-		if (!old.slots[i])
-			continue;
-		to = slot_of(r, old.owners[i], old.slots[i]->key,
-		    old.slots[i]->key_len);
-		r->slots[to] = old.slots[i];
-		r->owners[to] = old.owners[i];
-	}
-	free(old.slots);
-	free(old.owners);
-}
-
-static struct toml *
-member(const struct toml_reader *r, const struct toml *table,
-    const struct buf *key)
-{
-	return r->n_slots ? r->slots[slot_of(r, table, buf_str(key), key->n)] :
-	    NULL;
-}
-
-/* Takes kid. */
-static void
-add(struct toml_reader *r, struct toml *table, const struct buf *key,
-    struct toml *kid)
-{
-	size_t i;
-
-	if (2 * ++r->n_used > r->n_slots)
-		grow(r);
-	toml_set_key(kid, buf_str(key), key->n);
-	toml_push(table, kid);
-	i = slot_of(r, table, kid->key, kid->key_len);
-	r->slots[i] = kid;
-	r->owners[i] = table;
-}
-
 /* ---- white space, comments, ends of lines ---- */
 
 static bool
@@ -303,11 +172,11 @@ read_pair(struct toml_reader *r, struct toml *table, size_t depth)
 			break;
 		if (deeper(r, &depth) < 0)
 			goto done;
-		t = member(r, table, &key);
+		t = toml_member(r, table, &key);
 		if (!t) {
 			t = toml_new(TOML_TABLE);
 			t->how = BY_DOTS;
-			add(r, table, &key, t);
+			toml_add(r, table, &key, t);
 		} else if (t->kind != TOML_TABLE || t->how != BY_DOTS) {
 			toml_fail(r, from, "'%s' is already defined",
 			    buf_str(&key));
@@ -315,7 +184,7 @@ read_pair(struct toml_reader *r, struct toml *table, size_t depth)
 		}
 		table = t;
 	}
-	if (member(r, table, &key)) {
+	if (toml_member(r, table, &key)) {
 		toml_fail(r, from, "'%s' is already defined", buf_str(&key));
 		goto done;
 	}
@@ -328,7 +197,7 @@ read_pair(struct toml_reader *r, struct toml *table, size_t depth)
 	skip_blanks(r);
 	if (!(t = read_value(r, depth)))
 		goto done;
-	add(r, table, &key, t);
+	toml_add(r, table, &key, t);
 	rc = 0;
 done:
 	buf_free(&key);
@@ -424,11 +293,11 @@ static struct toml *
 enter(struct toml_reader *r, struct toml *table, const struct buf *key,
     size_t *depth)
 {
-	struct toml *t = member(r, table, key);
+	struct toml *t = toml_member(r, table, key);
 
 	if (!t) {
 		t = toml_new(TOML_TABLE);
-		add(r, table, key, t);
+		toml_add(r, table, key, t);
 	} else if (t->kind == TOML_ARRAY && t->how == BY_ELEMENT) {
 		++*depth;
 		t = t->kids[t->n - 1];
@@ -440,11 +309,11 @@ enter(struct toml_reader *r, struct toml *table, const struct buf *key,
 static struct toml *
 define_table(struct toml_reader *r, struct toml *table, const struct buf *key)
 {
-	struct toml *t = member(r, table, key);
+	struct toml *t = toml_member(r, table, key);
 
 	if (!t) {
 		t = toml_new(TOML_TABLE);
-		add(r, table, key, t);
+		toml_add(r, table, key, t);
 	}
 	if (t->kind != TOML_TABLE || t->how)
 		return NULL;
@@ -457,12 +326,12 @@ static struct toml *
 define_element(struct toml_reader *r, struct toml *table,
     const struct buf *key)
 {
-	struct toml *t = member(r, table, key), *kid;
+	struct toml *t = toml_member(r, table, key), *kid;
 
 	if (!t) {
 		t = toml_new(TOML_ARRAY);
 		t->how = BY_ELEMENT;
-		add(r, table, key, t);
+		toml_add(r, table, key, t);
 	}
 	if (t->kind != TOML_ARRAY || t->how != BY_ELEMENT)
 		return NULL;

@@ -30,5 +30,10 @@ struct toml *toml_new(enum toml_kind kind);
 void toml_push(struct toml *parent, struct toml *kid);	/* takes kid */
 void toml_set_key(struct toml *t, const char *key, size_t n);
 struct toml *toml_find(const struct toml *table, const char *key, size_t n);
+/* By the reader's hash: the member of a table; another one, which takes kid. */
+struct toml *toml_member(const struct toml_reader *r, const struct toml *table,
+    const struct buf *key);
+void toml_add(struct toml_reader *r, struct toml *table, const struct buf *key,
+    struct toml *kid);
 
 #endif

@@ -4,12 +4,11 @@
 
 #include "base/util.h"
 #include "store/config.h"
-#include "tool/builtin.h"
 #include "tool/capture.h"
 #include "tool/jobs.h"
-#include "tool/overlay.h"
 #include "tool/path.h"
 #include "tool/shell.h"
+#include "tool/toolbox_impl.h"
 
 /* What is under way when the toolbox goes gets this long to end by itself. */
 #define LAST_GRACE_MS 80
@@ -31,160 +30,6 @@ struct tool_run {
 	tool_done *done;
 	void *arg;
 };
-
-struct toolbox {
-	struct tools t;
-	struct tool_def shell_def;	/* the shell's, with what is true here in its words */
-	const struct builtin **builtins;
-	size_t n_builtins;
-	struct tool_source **sources;	/* each at a place of its own: runs point there */
-	size_t n_sources;
-	struct overlay overlay;
-	struct tool_def *list;
-	struct tool_run *runs;		/* in order of arrival */
-	struct loop_timer *pump;
-	int64_t max;
-};
-
-/* ---- which tools there are ---- */
-
-/* One tool, wherever it comes from. */
-struct found {
-	struct tool_def def;
-	const struct builtin *builtin;
-	const struct tool_source *source;
-};
-
-static bool
-hidden(const struct toolbox *b, const char *name)
-{
-	if (!b->t.env->image_results && !strcmp(name, "view_image"))
-		return true;
-	return overlay_hides(&b->overlay, name);
-}
-
-static struct found *
-named(struct found *f, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(f[i].def.name, name))
-			return &f[i];
-	return NULL;
-}
-
-/* Another tool of a source; the first of a name stays, though somebody else may run it. */
-static void
-add_found(struct found *f, size_t *n, const struct tool_source *s,
-    const struct tool_def *def)
-{
-	struct found *first = named(f, *n, def->name);
-
-	if (!first)
-		f[(*n)++] = (struct found){ .source = s, .def = *def };
-	else if (first->source && first->source->lent)
-		first->source = s;
-}
-
-/* Every tool in order, the first of a name only; new array. */
-static struct found *
-gather(struct toolbox *b, size_t *count)
-{
-	struct found *f;
-	size_t n = 0, cap = b->n_builtins + 1;
-
-	f = xcalloc(cap, sizeof *f);
-	for (size_t i = 0; i < b->n_builtins; i++) {
-		const struct builtin *t = b->builtins[i];
-
-		f[n++] = (struct found){ .builtin = t, .def =
-		    !strcmp(t->def.name, "shell") ? b->shell_def : t->def };
-	}
-	for (size_t i = 0; i < b->n_sources; i++) {
-		const struct tool_source *s = b->sources[i];
-		const struct tool_def *defs = NULL;
-		size_t more = s->list(s->arg, &defs);
-
-		cap += more;
-		f = xrealloc(f, cap * sizeof *f);
-		for (size_t k = 0; k < more; k++)
-			add_found(f, &n, s, &defs[k]);
-	}
-	*count = n;
-	return f;
-}
-
-size_t
-toolbox_list(struct toolbox *b, const struct tool_def **defs)
-{
-	size_t n, k = 0;
-	struct found *f = gather(b, &n);
-
-	b->list = xrealloc(b->list, (n + 1) * sizeof *b->list);
-	for (size_t i = 0; i < n; i++)
-		if (!hidden(b, f[i].def.name))
-			b->list[k++] = f[i].def;
-	free(f);
-	*defs = b->list;
-	return k;
-}
-
-static bool
-find(struct toolbox *b, const char *name, struct found *out)
-{
-	size_t n;
-	struct found *f = gather(b, &n);
-	bool there = false;
-
-	for (size_t i = 0; i < n && !there; i++)
-		if (!strcmp(f[i].def.name, name)) {
-			*out = f[i];
-			there = true;
-		}
-	free(f);
-	return there && !hidden(b, name);
-}
-
-bool
-toolbox_waits(struct toolbox *b, const char *name)
-{
-	struct found f;
-
-	return find(b, name, &f) && f.source && f.source->lent;
-}
-
-struct known {
-	struct found *f;
-	size_t n;
-};
-
-static bool
-known(void *arg, const char *name)
-{
-	const struct known *k = arg;
-
-	return named(k->f, k->n, name) != NULL;
-}
-
-int
-toolbox_overlay(struct toolbox *b, struct jtext allow, struct jtext block,
-    struct err *e)
-{
-	struct overlay o = { .allows = false };
-	struct known k = { .n = 0 };
-	struct found *f = gather(b, &k.n);
-	int rc;
-
-	k.f = f;
-	rc = overlay_take(&o, allow, block, known, &k, e);
-	if (rc == 0) {
-		overlay_free(&b->overlay);
-		b->overlay = o;
-	} else {
-		overlay_free(&o);
-	}
-	free(f);
-	return rc;
-}
 
 /* ---- runs ---- */
 
@@ -347,7 +192,7 @@ start(struct tool_run *r)
 	r->state = RUN_STARTING;
 	r->started_ms = time_mono_ms();
 	r->limit_ms = limit_of(r->box, r->name);
-	if (!find(r->box, r->name, &f)) {
+	if (!toolbox_find(r->box, r->name, &f)) {
 		tool_result_error(&r->call.r, "tool_not_found",
 		    "Tool not found: %s", r->name);
 		r->state = RUN_OVER;
