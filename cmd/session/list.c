@@ -6,6 +6,7 @@
 
 #include "base/jput.h"
 #include "base/json.h"
+#include "serve/sessions.h"
 #include "session/info.h"
 #include "session/session.h"
 #include "store/lock.h"
@@ -144,30 +145,15 @@ add_json(void *arg, const struct session *s)
 	struct buf *b = &t->rows;
 
 	jput_open(b, '{');
-	info_emit(b, &t->c->realm, s);
+	sessions_put_info(&t->c->realm, s, b);
 	jput_ki64(b, "total_tokens", s->usage.input + s->usage.output);
 	jput_kbool(b, "is_active", lock_held(&t->c->realm, s->id));
 	if (s->archived)
 		jput_kbool(b, "archived", true);
-	if (json_count(json_text(s->labels)))
-		jput_kraw(b, "labels", s->labels, strlen(s->labels));
+	sessions_put_labels(s, b);
 	info_comms(t->c->db, s->id, b, &t->e);
 	jput_close(b, '}');
 	return t->e.code != E_NONE;
-}
-
-/* The two fields that every JSON view of a session starts with, and its times. */
-void
-info_emit(struct buf *b, const struct realm *r, const struct session *s)
-{
-	char *ref = xasprintf("%s:%s", r->id, s->id);
-
-	jput_kcstr(b, "session_id", s->id);
-	jput_kcstr(b, "session_ref", ref);
-	jput_ki64(b, "created_at", s->created_ms / 1000);
-	jput_ki64(b, "updated_at", s->updated_ms / 1000);
-	jput_ki64(b, "message_count", s->messages);
-	free(ref);
 }
 
 int

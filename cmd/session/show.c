@@ -5,6 +5,7 @@
 
 #include "base/jput.h"
 #include "base/json.h"
+#include "serve/sessions.h"
 #include "session/info.h"
 #include "session/session.h"
 #include "store/lock.h"
@@ -200,58 +201,23 @@ show_text(struct cmd *c, const struct session *s, const struct messages *m)
 
 /* ---- as JSON: SessionInfo of the rpc sheet 7.3, and what we know besides ---- */
 
-/* Text blocks of the last assistant message that has any. */
-static void
-put_last_text(struct buf *b, const struct messages *m)
-{
-	struct buf text = BUF_INIT;
-
-	for (size_t i = m->n; i-- > 0 && !text.n; ) {
-		struct jiter it = json_iter(json_get(m->v[i], "blocks"));
-
-		while (json_next(&it))
-			if (json_str_is(json_get(it.value, "block_type"), "text"))
-				put_member(&text, json_get(it.value, "data"),
-				    "text", SIZE_MAX);
-		if (json_str_is(json_get(m->v[i], "role"), "assistant"))
-			put_member(&text, m->v[i], "content", SIZE_MAX);
-	}
-	if (text.n)
-		jput_kstr(b, "last_assistant_text", text.p, text.n);
-	buf_free(&text);
-}
-
-static void
-put_model(struct buf *b, const char *meta)
-{
-	struct jtext v = json_text(meta);
-	char *model = json_get_str(v, "model");
-	char *provider = json_get_str(v, "provider");
-	enum provider p = PROVIDER_OTHER;
-
-	if (provider)
-		provider_parse(provider, &p);
-	jput_kcstr(b, "model", model ? model : "unknown");
-	jput_kcstr(b, "provider", provider_name(p));
-	free(model);
-	free(provider);
-}
-
 static int
 show_json(struct cmd *c, const struct session *s, const struct messages *m)
 {
-	struct buf b = BUF_INIT;
+	struct buf b = BUF_INIT, text = BUF_INIT;
 	bool active = lock_held(&c->realm, s->id);
 	int rc;
 
 	jput_open(&b, '{');
-	info_emit(&b, &c->realm, s);
+	sessions_put_info(&c->realm, s, &b);
 	jput_kbool(&b, "is_active", active);
-	put_model(&b, s->meta);
-	if (!active)
-		put_last_text(&b, m);
-	if (json_count(json_text(s->labels)))
-		jput_kraw(&b, "labels", s->labels, strlen(s->labels));
+	sessions_put_model(s, &b);
+	for (size_t i = active ? 0 : m->n; i > 0 && !text.n; i--)
+		sessions_text(m->v[i - 1], &text);
+	if (text.n)
+		jput_kstr(&b, "last_assistant_text", text.p, text.n);
+	buf_free(&text);
+	sessions_put_labels(s, &b);
 	if (info_comms(c->db, s->id, &b, &c->e) < 0) {
 		buf_free(&b);
 		return -1;

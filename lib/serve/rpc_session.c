@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "base/jput.h"
-#include "model/catalog.h"
 #include "serve/rpc_impl.h"
 #include "serve/sessions.h"
 #include "serve/turns.h"
@@ -62,29 +61,6 @@ done:
 
 /* ---- read ---- */
 
-/* The text of an assistant's message; false if it has none. */
-static bool
-assistant_text(struct jtext m, struct buf *text)
-{
-	struct jiter it = json_iter(json_get(m, "blocks"));
-	size_t n;
-	char *s;
-
-	if (json_str_is(json_get(m, "role"), "assistant") &&
-	    (s = json_str(json_get(m, "content"), &n))) {
-		buf_put(text, s, n);
-		free(s);
-	}
-	while (json_next(&it)) {
-		if (!json_str_is(json_get(it.value, "block_type"), "text") ||
-		    !(s = json_str(json_path(it.value, "data/text"), &n)))
-			continue;
-		buf_put(text, s, n);
-		free(s);
-	}
-	return text->n > 0;
-}
-
 /* From the end backwards, a few messages at a time. */
 static int
 last_text(struct rpc *s, const struct session *row, struct buf *text,
@@ -98,27 +74,11 @@ last_text(struct rpc *s, const struct session *row, struct buf *text,
 		if (messages_page(s->o.db, row->id, at, n, &m, e) < 0)
 			return -1;
 		for (size_t i = m.n; i-- > 0; )
-			if (assistant_text(m.v[i], text))
+			if (sessions_text(m.v[i], text))
 				break;
 		messages_free(&m);
 	}
 	return 0;
-}
-
-static void
-put_model(const struct session *row, struct buf *b)
-{
-	struct jtext meta = json_text(row->meta);
-	char *model = json_get_str(meta, "model");
-	char *stored = json_get_str(meta, "provider");
-	enum provider p = PROVIDER_OTHER;
-
-	if (stored)
-		provider_parse(stored, &p);
-	jput_kcstr(b, "model", model ? model : "unknown");
-	jput_kcstr(b, "provider", provider_name(p));
-	free(model);
-	free(stored);
 }
 
 METHOD(rpc_session_read)
@@ -132,7 +92,7 @@ METHOD(rpc_session_read)
 	rc = last_text(r->s, &row, &text, e);
 	jput_open(out, '{');
 	sessions_put_summary(r->s->realm, &row, out);
-	put_model(&row, out);
+	sessions_put_model(&row, out);
 	if (text.n && !lock_held(r->s->realm, row.id))
 		jput_kstr(out, "last_assistant_text", text.p, text.n);
 	sessions_put_labels(&row, out);

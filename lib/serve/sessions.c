@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/jput.h"
+#include "model/catalog.h"
 #include "serve/sessions.h"
 #include "store/db.h"
 #include "store/lock.h"
@@ -68,13 +69,58 @@ sessions_put_labels(const struct session *row, struct buf *b)
 }
 
 void
-sessions_put_summary(const struct realm *r, const struct session *row,
+sessions_put_info(const struct realm *r, const struct session *row,
     struct buf *b)
 {
 	sessions_put_ref(r, row->id, b);
 	jput_ki64(b, "created_at", row->created_ms / 1000);
 	jput_ki64(b, "updated_at", row->updated_ms / 1000);
 	jput_ki64(b, "message_count", row->messages);
+}
+
+void
+sessions_put_model(const struct session *row, struct buf *b)
+{
+	struct jtext meta = json_text(row->meta);
+	char *model = json_get_str(meta, "model");
+	char *stored = json_get_str(meta, "provider");
+	enum provider p = PROVIDER_OTHER;
+
+	if (stored)
+		provider_parse(stored, &p);
+	jput_kcstr(b, "model", model ? model : "unknown");
+	jput_kcstr(b, "provider", provider_name(p));
+	free(model);
+	free(stored);
+}
+
+bool
+sessions_text(struct jtext m, struct buf *text)
+{
+	struct jiter it = json_iter(json_get(m, "blocks"));
+	size_t n;
+	char *s;
+
+	if (json_str_is(json_get(m, "role"), "assistant") &&
+	    (s = json_str(json_get(m, "content"), &n))) {
+		buf_put(text, s, n);
+		free(s);
+	}
+	while (json_next(&it)) {
+		if (!json_str_is(json_get(it.value, "block_type"), "text") ||
+		    !(s = json_str(json_path(it.value, "data/text"), &n)))
+			continue;
+		buf_put(text, s, n);
+		free(s);
+	}
+	return text->n > 0;
+}
+
+void
+sessions_put_summary(const struct realm *r, const struct session *row,
+    struct buf *b)
+{
+	sessions_put_info(r, row, b);
 	jput_kbool(b, "is_active", lock_held(r, row->id));
 }
 

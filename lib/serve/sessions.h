@@ -38,7 +38,14 @@ int sessions_load(struct db *db, const char *id, bool archived,
 void sessions_put_ref(const struct realm *r, const char *session,
     struct buf *b);
 void sessions_put_labels(const struct session *row, struct buf *b);
-/* What list and read begin with: ref, times in seconds, message_count, is_active. */
+/* ref, times in seconds, message_count. */
+void sessions_put_info(const struct realm *r, const struct session *row,
+    struct buf *b);
+/* model and provider, as they were when it ran last. */
+void sessions_put_model(const struct session *row, struct buf *b);
+/* The text of an assistant's message, appended; false if it has none. */
+bool sessions_text(struct jtext message, struct buf *text);
+/* What list and read of a server begin with: info, is_active. */
 void sessions_put_summary(const struct realm *r, const struct session *row,
     struct buf *b);
 /* {"sessions":[...]} */
