@@ -371,10 +371,10 @@ int
 verb_doctor(struct cmd *c, int argc, char *argv[])
 {
 	struct doctor d = { .c = c };
-	int rc = cmd_args(c, argc, argv, 0);
+	int rc;
 
-	if (rc || cmd_realm(c) < 0)
-		return rc ? rc : -1;
+	if (cmd_args(c, argc, argv, 0) < 0 || cmd_realm(c) < 0)
+		return -1;
 	if (c->json) {
 		jput_open(&d.out, '{');
 		jput_key(&d.out, "checks");

@@ -73,9 +73,8 @@ verb_models(struct cmd *c, int argc, char *argv[])
 		argc--;
 		argv++;
 	}
-	if ((rc = cmd_args(c, argc, argv, 0)))
-		return rc;
-	rc = -1;
+	if (cmd_args(c, argc, argv, 0) < 0)
+		return -1;
 	if (cmd_config(c, &config) < 0 ||
 	    (list ? catalog_list : catalog_emit)(&config, c->realm.user_root,
 	    &b, &c->e) < 0)
@@ -94,11 +93,9 @@ verb_capabilities(struct cmd *c, int argc, char *argv[])
 {
 	struct config config;
 	struct buf b = BUF_INIT;
-	int rc = cmd_args(c, argc, argv, 0);
+	int rc;
 
-	if (rc)
-		return rc;
-	if (cmd_config(c, &config) < 0)
+	if (cmd_args(c, argc, argv, 0) < 0 || cmd_config(c, &config) < 0)
 		return -1;
 	capabilities_emit(&config, &b);
 	rc = cmd_pretty(c, &b);
@@ -162,11 +159,10 @@ verb_init(struct cmd *c, int argc, char *argv[])
 {
 	struct buf b = BUF_INIT, out = BUF_INIT;
 	char *cwd = NULL, *dir = NULL, *path = NULL;
-	int rc = cmd_args(c, argc, argv, 0);
+	int rc = -1;
 
-	if (rc || cmd_realm(c) < 0)
-		return rc ? rc : -1;
-	rc = -1;
+	if (cmd_args(c, argc, argv, 0) < 0 || cmd_realm(c) < 0)
+		return -1;
 	if (!(cwd = getcwd(NULL, 0))) {
 		err_sys(&c->e, E_FAILED, "the current directory");
 		goto done;

@@ -16,31 +16,30 @@ no_more(struct cmd *c, int argc)
 	return argc > 1 ? cmd_usage(c) : 0;
 }
 
-/* The one argument, which must be a realm's id; NULL: *rc is the answer. */
+/* The one argument, which must be a realm's id; NULL: c->e says what is wrong. */
 static const char *
-one_id(struct cmd *c, int argc, char *argv[], int *rc)
+one_id(struct cmd *c, int argc, char *argv[])
 {
 	if (argc - optind != 1) {
-		*rc = cmd_usage(c);
+		cmd_usage(c);
 		return NULL;
 	}
-	if (!realm_id_valid(argv[optind])) {
-		*rc = err_set(&c->e, E_INVALID_PARAMS,
-		    "invalid explicit realm id: %.80s", argv[optind]);
-		return NULL;
-	}
-	return argv[optind];
+	if (realm_id_valid(argv[optind]))
+		return argv[optind];
+	err_set(&c->e, E_INVALID_PARAMS, "invalid explicit realm id: %.80s",
+	    argv[optind]);
+	return NULL;
 }
 
 static int
 current(struct cmd *c, int argc, char *argv[])
 {
 	struct buf b = BUF_INIT;
-	int rc = no_more(c, argc);
+	int rc;
 
 	(void)argv;
-	if (rc || cmd_realm(c) < 0)
-		return rc ? rc : -1;
+	if (no_more(c, argc) < 0 || cmd_realm(c) < 0)
+		return -1;
 	buf_printf(&b, "%s\n", c->realm.id);
 	rc = cmd_write(c, &b);
 	buf_free(&b);
@@ -77,11 +76,11 @@ list(struct cmd *c, int argc, char *argv[])
 	struct realm_info *v;
 	struct buf b = BUF_INIT;
 	size_t n;
-	int rc = cmd_args(c, argc, argv, 0);
+	int rc;
 
-	if (rc || cmd_realm(c) < 0 ||
+	if (cmd_args(c, argc, argv, 0) < 0 || cmd_realm(c) < 0 ||
 	    realm_list(c->realm.state_root, &v, &n, &c->e) < 0)
-		return rc ? rc : -1;
+		return -1;
 	if (c->json) {
 		jput_open(&b, '[');
 		for (size_t i = 0; i < n; i++)
@@ -146,11 +145,11 @@ static int
 show(struct cmd *c, int argc, char *argv[])
 {
 	struct show s = { .b = BUF_INIT };
-	int rc = 0;
-	const char *id = one_id(c, argc, argv, &rc);
+	const char *id = one_id(c, argc, argv);
+	int rc;
 
 	if (!id || cmd_realm(c) < 0)
-		return rc ? rc : -1;
+		return -1;
 	s.state_root = c->realm.state_root;
 	rc = with_realm(c, id, put_show, &s);
 	if (rc == 0)
@@ -172,15 +171,15 @@ create(struct cmd *c, int argc, char *argv[])
 	};
 	struct buf b = BUF_INIT;
 	const char *id;
-	int o, rc = 0;
+	int o, rc;
 
 	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'b': c->opts.backend = optarg; break;
 		default: return cmd_usage(c);
 		}
-	if (!(id = one_id(c, argc, argv, &rc)))
-		return rc;
+	if (!(id = one_id(c, argc, argv)))
+		return -1;
 	c->opts.realm = id;
 	c->opts.isolated = false;
 	if (cmd_realm(c) < 0 || realm_create(&c->realm, &c->e) < 0)
@@ -202,16 +201,16 @@ delete(struct cmd *c, int argc, char *argv[])
 	struct buf b = BUF_INIT;
 	bool force = false;
 	const char *id;
-	int o, rc = 0;
+	int o, rc;
 
 	while ((o = cmd_option(c, argc, argv, ":", opts)) != -1)
 		switch (o) {
 		case 'f': force = true; break;
 		default: return cmd_usage(c);
 		}
-	if (!(id = one_id(c, argc, argv, &rc)) || cmd_realm(c) < 0 ||
+	if (!(id = one_id(c, argc, argv)) || cmd_realm(c) < 0 ||
 	    realm_delete(c->realm.state_root, id, force, &c->e) < 0)
-		return rc ? rc : -1;
+		return -1;
 	buf_printf(&b, "Deleted realm '%s'\n", id);
 	rc = cmd_write(c, &b);
 	buf_free(&b);
