@@ -45,7 +45,7 @@ hops(struct db *db, const char *id,
 	    " WHERE id = ?1 ORDER BY seq", "s", id);
 	int rc = -1, stop = 0;
 
-	while (!stop && st && (rc = db_step(db, st, e)) > 0) {
+	while (!stop && (rc = db_step(db, st, e)) > 0) {
 		char *what = db_text(st, 1), *detail = db_text(st, 2);
 
 		stop = cb(arg, sqlite3_column_int64(st, 0), what, detail);
@@ -67,7 +67,7 @@ count(struct db *db, const struct arrival *a, int64_t *all, int64_t *his,
 	    " total(source = ?2) FROM inputs WHERE session = ?1"
 	    " AND state = 'queued' AND kind = 'peer'", "ss", a->session,
 	    a->from);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	if (rc > 0) {
 		*all = sqlite3_column_int64(st, 0);
@@ -84,7 +84,7 @@ realm_has_room(struct db *db, const struct arrival *a, struct err *e)
 	int64_t max = a->realm_max ? a->realm_max : REALM_MAX;
 	sqlite3_stmt *st = db_query(db, e, "SELECT 1 FROM arrivals"
 	    " WHERE session IS NULL LIMIT 1 OFFSET ?1", "i", max);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	db_done(db, st);
 	return rc <= 0 ? rc : err_set(e, E_CONFLICT, "inbox_full: %lld "
@@ -115,7 +115,7 @@ is_silent(struct db *db, const char *session, const char *intent,
 	sqlite3_stmt *st = db_query(db, e, "SELECT 1 FROM sessions,"
 	    " json_each(sessions.build, '$.silent_comms_intents') j"
 	    " WHERE sessions.id = ?1 AND j.value = ?2", "ss", session, intent);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	db_done(db, st);
 	return rc;
@@ -266,7 +266,7 @@ arrival_load(struct db *db, const char *id, struct arrival *a, struct err *e)
 	sqlite3_stmt *st = db_query(db, e, "SELECT " COLUMNS " FROM arrivals"
 	    " WHERE id = ?1 ORDER BY channel <> 'inproc', seq LIMIT 1", "s",
 	    id);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	memset(a, 0, sizeof *a);
 	if (rc > 0)
@@ -284,7 +284,7 @@ arrivals(struct db *db, const char *session, int64_t limit,
 	    limit);
 	int rc = -1, stop = 0;
 
-	while (!stop && st && (rc = db_step(db, st, e)) > 0) {
+	while (!stop && (rc = db_step(db, st, e)) > 0) {
 		struct arrival a;
 
 		read_row(st, &a);

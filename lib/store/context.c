@@ -34,7 +34,7 @@ compare(struct db *db, const char *session, struct jtext text,
 	    " JOIN sessions s ON s.id = c.session AND s.archived = 0"
 	    " WHERE c.session = ?1 AND c.idem = ?2", "ssts", session, idem,
 	    text.p, text.n, source);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	if (rc > 0 && !sqlite3_column_int(st, 0))
 		rc = err_set(e, E_INVALID_PARAMS,
@@ -78,7 +78,7 @@ context_pending(struct db *db, const char *session, struct buf *text,
 	int rc = -1;
 
 	*last = 0;
-	while (st && (rc = db_step(db, st, e)) > 0) {
+	while ((rc = db_step(db, st, e)) > 0) {
 		if (*last)
 			buf_puts(text, "\n\n---\n\n");
 		*last = sqlite3_column_int64(st, 0);

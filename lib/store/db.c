@@ -125,6 +125,8 @@ db_query(struct db *db, struct err *e, const char *sql, const char *types, ...)
 int
 db_step(struct db *db, sqlite3_stmt *st, struct err *e)
 {
+	if (!st)
+		return -1;
 	switch (sqlite3_step(st)) {
 	case SQLITE_ROW:
 		return 1;
@@ -241,6 +243,13 @@ db_text(sqlite3_stmt *st, int col)
 	const char *p = (const char *)sqlite3_column_text(st, col);
 
 	return p ? xstrndup(p, (size_t)sqlite3_column_bytes(st, col)) : NULL;
+}
+
+void
+db_id(sqlite3_stmt *st, int col, char id[UUID_LEN + 1])
+{
+	strncpy(id, (const char *)sqlite3_column_text(st, col), UUID_LEN);
+	id[UUID_LEN] = '\0';
 }
 
 int64_t

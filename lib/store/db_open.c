@@ -80,7 +80,7 @@ version(struct db *db, struct err *e)
 	sqlite3_stmt *st = db_query(db, e, "PRAGMA user_version", "");
 	int rc = -1;
 
-	if (st && db_step(db, st, e) > 0)
+	if (db_step(db, st, e) > 0)
 		rc = sqlite3_column_int(st, 0);
 	db_done(db, st);
 	if (rc > db_version)

@@ -20,7 +20,7 @@ refused(struct db *db, const struct input *in, struct err *e)
 {
 	sqlite3_stmt *st = db_query(db, e, "SELECT retired FROM sessions"
 	    " WHERE id = ?1 AND archived = 0", "s", in->session);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	if (rc == 0)
 		rc = err_set(e, E_SESSION_NOT_FOUND, "session not found: %s",
@@ -39,12 +39,10 @@ find_first(struct db *db, struct input *in, struct err *e)
 	sqlite3_stmt *st = db_query(db, e, "SELECT id, seq FROM inputs"
 	    " WHERE session = ?1 AND (idem = ?2 OR id = ?3)"
 	    " ORDER BY idem IS NOT ?2", "sss", in->session, in->idem, in->id);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	if (rc > 0) {
-		memset(in->id, 0, sizeof in->id);
-		strncpy(in->id, (const char *)sqlite3_column_text(st, 0),
-		    UUID_LEN);
+		db_id(st, 0, in->id);
 		in->seq = sqlite3_column_int64(st, 1);
 	}
 	db_done(db, st);
@@ -123,7 +121,7 @@ static void
 read_row(sqlite3_stmt *st, struct input *in)
 {
 	memset(in, 0, sizeof *in);
-	strncpy(in->id, (const char *)sqlite3_column_text(st, 0), UUID_LEN);
+	db_id(st, 0, in->id);
 	in->seq = sqlite3_column_int64(st, 1);
 	in->session = db_text(st, 2);
 	in->kind = db_text(st, 3);
@@ -159,7 +157,7 @@ collect(struct db *db, sqlite3_stmt *st, struct input **list, size_t *n,
 
 	*list = NULL;
 	*n = 0;
-	while (st && (rc = db_step(db, st, e)) > 0) {
+	while ((rc = db_step(db, st, e)) > 0) {
 		*list = xrealloc(*list, (*n + 1) * sizeof **list);
 		read_row(st, &(*list)[(*n)++]);
 	}
@@ -205,7 +203,7 @@ inputs_load(struct db *db, const char *id, struct input *in, struct err *e)
 {
 	sqlite3_stmt *st = db_query(db, e,
 	    "SELECT " COLUMNS " FROM inputs WHERE id = ?1", "s", id);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	memset(in, 0, sizeof *in);
 	if (rc > 0)
@@ -250,7 +248,7 @@ inputs_waiting(struct db *db, const char *session, const char *kind,
 	sqlite3_stmt *st = db_query(db, e, "SELECT count(*) FROM inputs"
 	    " WHERE session = ?1 AND state = 'queued' AND kind = ?2", "ss",
 	    session, kind);
-	int64_t n = st && db_step(db, st, e) > 0 ?
+	int64_t n = db_step(db, st, e) > 0 ?
 	    sqlite3_column_int64(st, 0) : -1;
 
 	db_done(db, st);
@@ -286,7 +284,7 @@ due(struct db *db, const char *sql,
 	size_t n = 0;
 	int rc = -1, stop = 0;
 
-	while (st && (rc = db_step(db, st, e)) > 0) {
+	while ((rc = db_step(db, st, e)) > 0) {
 		ids = xrealloc(ids, (n + 1) * sizeof *ids);
 		ids[n++] = db_text(st, 0);
 	}
@@ -331,7 +329,7 @@ int
 inputs_due(struct db *db, const char *session, int64_t *head, struct err *e)
 {
 	sqlite3_stmt *st = db_query(db, e, sql_due_one, "s", session);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	*head = 0;
 	if (rc > 0) {

@@ -54,7 +54,7 @@ find_base(struct db *db, const char *session, int64_t *offset, int64_t *base,
 	sqlite3_stmt *st = db_query(db, e,
 	    "SELECT base, total - base FROM sessions WHERE id = ?1", "s",
 	    session);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	if (rc > 0) {
 		int64_t live = sqlite3_column_int64(st, 1);
@@ -106,7 +106,7 @@ find_end(struct db *db, const char *session, int64_t *at, struct err *e)
 {
 	sqlite3_stmt *st = db_query(db, e,
 	    "SELECT total FROM sessions WHERE id = ?1", "s", session);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	if (rc > 0)
 		*at = sqlite3_column_int64(st, 0);

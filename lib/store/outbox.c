@@ -34,11 +34,8 @@ letters_free(struct letter *l, size_t n)
 static void
 read_row(sqlite3_stmt *st, struct letter *l)
 {
-	char *id = db_text(st, 0);
-
 	memset(l, 0, sizeof *l);
-	memcpy(l->id, id, sizeof l->id);
-	free(id);
+	db_id(st, 0, l->id);
 	l->session = db_text(st, 1);
 	l->peer = db_text(st, 2);
 	l->peer_key = db_text(st, 3);
@@ -64,14 +61,10 @@ find_key(struct db *db, struct letter *in, struct err *e)
 	sqlite3_stmt *st = db_query(db, e, "SELECT id FROM letters"
 	    " WHERE ifnull(session, '') = ifnull(?1, '') AND idem = ?2", "ss",
 	    in->session, in->idem);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
-	if (rc > 0) {
-		char *id = db_text(st, 0);
-
-		memcpy(in->id, id, sizeof in->id);
-		free(id);
-	}
+	if (rc > 0)
+		db_id(st, 0, in->id);
 	db_done(db, st);
 	return rc;
 }
@@ -114,7 +107,7 @@ outbox_load(struct db *db, const char *id, struct letter *l, struct err *e)
 {
 	sqlite3_stmt *st = db_query(db, e, "SELECT " COLUMNS
 	    " FROM letters WHERE id = ?1", "s", id);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	memset(l, 0, sizeof *l);
 	if (rc > 0)
@@ -144,7 +137,7 @@ outbox_lanes(struct db *db, int (*cb)(void *arg, const char *lane), void *arg,
 	sqlite3_stmt *st = db_query(db, e, sql_lanes, "");
 	int rc = -1, stop = 0;
 
-	while (!stop && st && (rc = db_step(db, st, e)) > 0) {
+	while (!stop && (rc = db_step(db, st, e)) > 0) {
 		char *lane = db_text(st, 0);
 
 		stop = cb(arg, lane);
@@ -167,7 +160,7 @@ outbox_lane(struct db *db, const char *lane, const char *after, size_t max,
 
 	*list = NULL;
 	*n = 0;
-	while (total < bytes && st && (rc = db_step(db, st, e)) > 0) {
+	while (total < bytes && (rc = db_step(db, st, e)) > 0) {
 		*list = xrealloc(*list, (*n + 1) * sizeof **list);
 		read_row(st, &(*list)[*n]);
 		total += strlen((*list)[(*n)++].json);
@@ -183,7 +176,7 @@ outbox_expiry(struct db *db, struct err *e)
 	    " WHERE state = 'accepted'", "");
 	int64_t at = -1;
 
-	if (st && db_step(db, st, e) > 0 &&
+	if (db_step(db, st, e) > 0 &&
 	    sqlite3_column_type(st, 0) != SQLITE_NULL)
 		at = sqlite3_column_int64(st, 0);
 	db_done(db, st);
@@ -331,7 +324,7 @@ outbox_asked(struct db *db, const char *id, const char *peer_key,
 	sqlite3_stmt *st = db_query(db, e, "SELECT 1 FROM letters WHERE id = ?1"
 	    " AND peer_key = ?2 AND json_extract(json, '$.type') = 'request'",
 	    "ss", id, peer_key);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	db_done(db, st);
 	return rc;
@@ -364,7 +357,7 @@ outbox_list(struct db *db, const char *session, const char *state, bool dead,
 	struct letter l;
 	int rc = -1, stop = 0;
 
-	while (!stop && st && (rc = db_step(db, st, e)) > 0) {
+	while (!stop && (rc = db_step(db, st, e)) > 0) {
 		read_row(st, &l);
 		stop = cb(arg, &l);
 		letter_free(&l);
@@ -383,7 +376,7 @@ outbox_reached(struct db *db, const char *session, const char *peer_key,
 	    " AND (attempts > 0 OR address IS NULL)"
 	    " ORDER BY changed_ms DESC LIMIT 1", "ss", session,
 	    peer_key);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	*error = NULL;
 	if (rc == 0)

@@ -22,11 +22,8 @@ participant_free(struct participant *p)
 static void
 read_row(sqlite3_stmt *st, struct participant *p)
 {
-	char *session = db_text(st, 0);
-
 	memset(p, 0, sizeof *p);
-	memcpy(p->session, session, sizeof p->session);
-	free(session);
+	db_id(st, 0, p->session);
 	p->name = db_text(st, 1);
 	p->key = db_text(st, 2);
 	p->meta = db_text(st, 3);
@@ -58,7 +55,7 @@ static int
 first(struct db *db, sqlite3_stmt *st, struct participant *p, bool *more,
     struct err *e)
 {
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	memset(p, 0, sizeof *p);
 	if (rc > 0) {
@@ -101,7 +98,7 @@ participant_others(struct db *db, const char *session)
 {
 	sqlite3_stmt *st = db_query(db, NULL, "SELECT 1" LIVE
 	    "WHERE p.session <> ?1 LIMIT 1", "s", session);
-	bool there = st && db_step(db, st, NULL) > 0;
+	bool there = db_step(db, st, NULL) > 0;
 
 	db_done(db, st);
 	return there;
@@ -120,7 +117,7 @@ participants(struct db *db, bool resident_only,
 	size_t n = 0;
 	int rc = -1, stop = 0;
 
-	while (st && (rc = db_step(db, st, e)) > 0) {
+	while ((rc = db_step(db, st, e)) > 0) {
 		v = xrealloc(v, (n + 1) * sizeof *v);
 		read_row(st, &v[n++]);
 	}
@@ -143,7 +140,7 @@ participants_listening(struct db *db,
 	    "WHERE p.listen IS NOT NULL ORDER BY p.session", "");
 	int rc = -1, stop = 0;
 
-	while (!stop && st && (rc = db_step(db, st, e)) > 0) {
+	while (!stop && (rc = db_step(db, st, e)) > 0) {
 		char *session = db_text(st, 0), *listen = db_text(st, 1);
 
 		stop = cb(arg, session, listen);

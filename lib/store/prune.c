@@ -41,7 +41,7 @@ find_next(struct db *db, const struct prune *p, int64_t rows, int64_t *last,
 {
 	sqlite3_stmt *st = db_query(db, e, tables[p->table].next, "ii", p->at,
 	    rows);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	if (rc > 0) {
 		*last = sqlite3_column_int64(st, 0);

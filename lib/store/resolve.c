@@ -22,12 +22,10 @@ no_sessions(struct err *e)
 static int
 one_id(struct db *db, sqlite3_stmt *st, char id[UUID_LEN + 1], struct err *e)
 {
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
-	if (rc > 0) {
-		memset(id, 0, UUID_LEN + 1);
-		strncpy(id, (const char *)sqlite3_column_text(st, 0), UUID_LEN);
-	}
+	if (rc > 0)
+		db_id(st, 0, id);
 	db_done(db, st);
 	return rc;
 }
@@ -37,7 +35,7 @@ count(struct db *db, const char *sql, const char *prefix, int64_t *n,
     struct err *e)
 {
 	sqlite3_stmt *st = db_query(db, e, sql, prefix ? "s" : "", prefix);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	if (rc > 0)
 		*n = sqlite3_column_int64(st, 0);
@@ -166,7 +164,7 @@ prefix(struct db *db, const char *ref, char id[UUID_LEN + 1], struct err *e)
 	st = db_query(db, e, "SELECT id" WITH_PREFIX " ORDER BY id", "s", ref);
 	if (n == 1)
 		return one_id(db, st, id, e) > 0 ? 0 : -1;
-	if (st && db_step(db, st, e) > 0)
+	if (db_step(db, st, e) > 0)
 		rc = ambiguous(db, ref, st, e);
 	db_done(db, st);
 	return rc;

@@ -54,8 +54,8 @@ static const char sql_last[] =
 static void
 read_row(sqlite3_stmt *st, struct run *r)
 {
-	strncpy(r->id, (const char *)sqlite3_column_text(st, 0), UUID_LEN);
-	strncpy(r->session, (const char *)sqlite3_column_text(st, 1), UUID_LEN);
+	db_id(st, 0, r->id);
+	db_id(st, 1, r->session);
 	r->state = db_text(st, 2);
 	r->terminal = db_text(st, 3);
 	r->started_ms = sqlite3_column_int64(st, 4);
@@ -75,7 +75,7 @@ int
 run_last(struct db *db, const char *session, struct run *r, struct err *e)
 {
 	sqlite3_stmt *st = db_query(db, e, sql_last, "s", session);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	memset(r, 0, sizeof *r);
 	if (rc > 0)
@@ -129,7 +129,7 @@ calls_result(struct db *db, const char *session, const char *call_id,
 	sqlite3_stmt *st = db_query(db, e, "SELECT result FROM calls"
 	    " WHERE session = ?1 AND call_id = ?2 AND result IS NOT NULL",
 	    "ss", session, call_id);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	if (rc > 0)
 		buf_put(result, sqlite3_column_text(st, 0),

@@ -54,10 +54,8 @@ usage_emit(struct buf *b, const struct usage *u)
 static void
 read_row(sqlite3_stmt *st, struct session *s)
 {
-	const char *id = (const char *)sqlite3_column_text(st, 0);
-
 	memset(s, 0, sizeof *s);
-	strncpy(s->id, id, UUID_LEN);
+	db_id(st, 0, s->id);
 	s->created_ms = sqlite3_column_int64(st, 1);
 	s->updated_ms = sqlite3_column_int64(st, 2);
 	s->archived = sqlite3_column_int(st, 3);
@@ -168,7 +166,7 @@ session_load(struct db *db, const char *id, struct session *s,
 {
 	sqlite3_stmt *st = db_query(db, e,
 	    "SELECT " COLUMNS " FROM sessions WHERE id = ?1", "s", id);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	memset(s, 0, sizeof *s);
 	if (rc > 0)

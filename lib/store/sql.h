@@ -3,6 +3,7 @@
 
 #include <sqlite3.h>
 
+#include "base/util.h"
 #include "store/db.h"
 
 /*
@@ -13,7 +14,7 @@
  */
 sqlite3_stmt *db_query(struct db *db, struct err *e, const char *sql,
     const char *types, ...);
-/* 1: a row, 0: no more, -1: error. */
+/* 1: a row, 0: no more, -1: error; also for NULL, because db_query said why. */
 int db_step(struct db *db, sqlite3_stmt *st, struct err *e);
 void db_done(struct db *db, sqlite3_stmt *st);	/* NULL is fine */
 /* Query and run to the end.  The number of rows changed, or -1. */
@@ -35,6 +36,8 @@ void db_wakes(struct db *db);
 
 /* A column as new text; NULL for null. */
 char *db_text(sqlite3_stmt *st, int col);
+/* A column that is a UUID. */
+void db_id(sqlite3_stmt *st, int col, char id[UUID_LEN + 1]);
 
 /* schema.c: migrations[n] leads from version n to n + 1. */
 extern const char *const db_migrations[];

@@ -42,7 +42,7 @@ task_load(struct db *db, const char *session, const char *id,
 {
 	sqlite3_stmt *st = db_query(db, e, "SELECT body FROM tasks"
 	    " WHERE session = ?1 AND id = ?2", "ss", session, id);
-	int rc = st ? db_step(db, st, e) : -1;
+	int rc = db_step(db, st, e);
 
 	if (rc > 0)
 		buf_put(body, body_of(st).p, body_of(st).n);
@@ -58,7 +58,7 @@ task_each(struct db *db, const char *session,
 	    " WHERE session = ?1 ORDER BY seq", "s", session);
 	int rc = -1;
 
-	while (st && (rc = db_step(db, st, e)) > 0)
+	while ((rc = db_step(db, st, e)) > 0)
 		cb(arg, body_of(st));
 	db_done(db, st);
 	return rc;
