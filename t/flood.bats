@@ -18,6 +18,35 @@ port_in() { sed -n 's/.*tcp:.*:\([0-9]*\)$/\1/p' "$1" | head -n 1; }
 key() { rkat-comms identity ${1+-s "$1"} --json | jq -r .public_key; }
 memory() { awk '/^VmHWM/ { print $2 }' "/proc/$1/status"; }
 
+@test "flood: who has a whole /64 of IPv6 has no more connections than who has one address" {
+	unshare -Urn sh -c 'ip link set lo up && ip addr add 2001:db8::1/64 dev lo nodad' 2>/dev/null ||
+	    skip "no network namespaces here"
+	printf 'connections_per_address = 3\n' >limits
+	cat >inside <<-'END'
+		ip link set lo up
+		for a in 1:1 1:2 1:3 1:4 1:5 2:1 2:2; do ip addr add "2001:db8:0:${a%:*}::${a#*:}/64" dev lo nodad; done
+		: >err
+		rkat-peerd --listen-tcp '[::]:0' --limits limits 2>>err &
+		trap "kill $!" EXIT
+		until grep -q listening err; do sleep 0.05; done
+		python3 - "$(sed -n 's/.*:\([0-9]*\)$/\1/p' err)" <<-'END2'
+			import select, socket, sys
+			def one(source):
+			    s = socket.create_connection(("2001:db8:0:1::1", int(sys.argv[1])), 10, (source, 0))
+			    s.sendall(b"\0")
+			    return s
+			all = [one("2001:db8:0:1::%d" % n) for n in range(1, 6)] + [one("2001:db8:0:2::%d" % n) for n in (1, 2)]
+			closed = set()
+			while len(closed) < 2:
+			    closed |= set(select.select([s for s in all if s not in closed], [], [], 10)[0])
+			print([n for n, s in enumerate(all) if s in closed])
+		END2
+	END
+	run timeout 30 unshare -Urn bash inside
+	same "$output" "[3, 4]"
+	has "$(cat err)" "refused 2001:db8:0:1::4: busy"
+}
+
 @test "flood: a good peer is served meanwhile, memory is bounded, the log stays short" {
 	local port near frame before i hands
 	rkat-session create --comms-name near >/dev/null

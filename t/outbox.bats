@@ -249,6 +249,25 @@ arrived() { [ "$(odb 'SELECT count(*) FROM arrivals')" -eq "$1" ]; }
 	same "$(rkat-comms peers --json | jq -r '.peers[0].last_unreachable_reason')" offline_or_no_ack
 }
 
+@test "outbox: --wait admitted ends at delivered where the other host tells no more, and says so" {
+	far
+	trust_pair "tcp://127.0.0.1:$AT"
+	peerd
+	rc=0; rkat-comms send --wait admitted --timeout 60s far hello >out 2>err || rc=$?
+	same "$rc $(jq -r .delivery out)" "4 delivered"
+	has "$(cat err)" "delivered, not admitted, as far as another host tells: the protocol has no word for it"
+	# The answer of a request would tell, so that is waited for.
+	rkat-comms send --kind peer_request --intent ask --wait admitted --timeout 60s far >out 2>err &
+	pid=$!
+	wait_for arrived 2
+	has "$(rkat-comms outbox --json | jq -r .kind.type)" request
+	R=$(rkat-comms outbox --json | jq -r 'select(.kind.type == "request") | .envelope_id')
+	other rkat-comms trust add near "$(key)" "uds://$T/near.sock" >/dev/null
+	other rkat-comms send --kind peer_response --in-reply-to "$R" near >/dev/null 2>&1
+	wait "$pid"
+	same "$(jq -r .delivery out)" answered
+}
+
 @test "outbox: content blocks to a peer that has no ACK for them: delivered, unconfirmed" {
 	other_end close
 	trust_pair "tcp://127.0.0.1:$PORT"

@@ -511,6 +511,28 @@ admitted() { [ "$(db "SELECT count(*) FROM inputs WHERE kind = 'external_event'"
 	has "$(cat out)" "Hello."
 }
 
+@test "peerd: a session's listener opens, moves and closes with the session, while peerd runs" {
+	setup_pair
+	peerd
+	listens() { same "$(jq -c '[.listen[] | sub(".*/"; "")]' "$(realm_dir)/run/peerd.json")" "$1" 2>/dev/null; }
+	listens '["peerd"]'
+	db "UPDATE participants SET listen = 'uds://$T/own'"
+	rkat-comms send writer hello >/dev/null	# whatever rings
+	wait_for listens '["own","peerd"]'
+	AT=uds:$T/own
+	same "$(say "$SEED_A" "$B_KEY" "$HELLO")" ACK
+	db "UPDATE participants SET listen = 'uds://$T/moved'"
+	rkat-comms send writer hello >/dev/null
+	wait_for listens '["moved","peerd"]'
+	[ ! -e "$T/own" ]
+	AT=uds:$T/moved
+	same "$(say "$SEED_A" "$B_KEY" "$HELLO")" ACK
+	rkat-session delete "$S" >/dev/null
+	wait_for listens '["peerd"]'
+	[ ! -e "$T/moved" ]
+	has "$(cat "$T/peerd.err")" "not listening on uds://$T/moved any more"
+}
+
 @test "peerd: a session's listener that cannot be opened is told once, not with each bell" {
 	setup_pair
 	db "UPDATE participants SET listen = 'uds://$T/none/such/socket'"

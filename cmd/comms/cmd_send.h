@@ -14,6 +14,7 @@ struct standing {
 	enum grade grade;
 	char *why;		/* of a dead one, or of the last try that failed; or NULL */
 	char *answer;		/* the response's kind, or NULL */
+	bool untold;		/* delivered, and its receiver does not say more */
 };
 
 const char *grade_name(enum grade g);

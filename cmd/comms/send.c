@@ -276,9 +276,10 @@ fell_short(const struct sending *s, const struct receipt *r,
 		return STATUS_DEAD;
 	}
 	warn("%s: %s, not %s, %s%s%.300s%s", r->id, grade_name(now->grade),
-	    grade_name(s->want), sig ? "when you stopped waiting" : "in time",
-	    now->why ? " (" : "", now->why ? now->why : "",
-	    now->why ? ")" : "");
+	    grade_name(s->want), sig ? "when you stopped waiting" :
+	    now->untold ? "as far as another host tells: the protocol has no "
+	    "word for it" : "in time", now->why ? " (" : "",
+	    now->why ? now->why : "", now->why ? ")" : "");
 	if (now->grade == ACCEPTED)
 		warn("it stays in the outbox and is delivered when it can be; "
 		    "see: rkat comms trace %s", r->id);

@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "comms/cmd_send.h"
 #include "store/arrivals.h"
 #include "store/inputs.h"
@@ -94,6 +95,9 @@ look_letter(struct cmd *c, const char *id, struct standing *s)
 		    l.error ? l.error : "");
 	} else if (s->grade == DELIVERED && !l.address) {
 		rc = look_arrival(c, id, s);
+	} else if (s->grade == DELIVERED) {	/* the wire has no word for admitted */
+		s->untold = !json_str_is(json_get(json_text(l.json), "type"),
+		    "request");
 	} else if (s->grade == ACCEPTED) {
 		s->why = xstrdup(l.error);
 	}
@@ -171,7 +175,7 @@ wait_grade(struct cmd *c, const struct receipt *r, enum grade want,
 
 	watch_open(c, &w);
 	while ((rc = look(c, r, s)) == 0 && s->grade < want &&
-	    (left = end - time_mono_ms()) > 0)
+	    !s->untold && (left = end - time_mono_ms()) > 0)
 		if ((rc = pause_until(&w, left)) != 0)
 			break;
 	watch_close(&w);

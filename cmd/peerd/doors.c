@@ -24,6 +24,7 @@ struct door {
 	const char *channel;
 	char *path;		/* to be removed, or NULL */
 	char *asked;		/* the address as a participant has it, or NULL */
+	bool wanted;		/* some participant still does */
 	char *name;		/* "tcp://...", "uds://..." */
 };
 struct doors {
@@ -140,6 +141,53 @@ open_unix(struct peerd *p, const char *flag, const char *path,
 
 /* ---- sessions that have a listener of their own ---- */
 
+static void
+shut(struct door *d)
+{
+	acceptor_free(d->acceptor);
+	if (d->path)
+		unlink(d->path);
+	free(d->path);
+	free(d->asked);
+	free(d->name);
+	free(d);
+}
+
+static int
+want(void *arg, const char *session, const char *listen)
+{
+	struct peerd *p = arg;
+	struct door *d;
+
+	(void)session;
+	for (d = p->doors->first; d; d = d->next)
+		d->wanted |= d->asked && !strcmp(d->asked, listen);
+	return 0;
+}
+
+/* Those of sessions that are gone, or have it elsewhere now. */
+static int
+shut_unwanted(struct peerd *p, struct err *e)
+{
+	struct door *d, **at;
+
+	for (d = p->doors->first; d; d = d->next)
+		d->wanted = !d->asked;
+	if (participants_listening(p->db, want, p, e) < 0)
+		return -1;
+	for (at = &p->doors->first; (d = *at); )
+		if (d->wanted) {
+			at = &d->next;
+		} else {
+			*at = d->next;
+			fprintf(stderr, "%s not listening on %s any more\n",
+			    prog, d->name);
+			p->doors->changed = true;
+			shut(d);
+		}
+	return 0;
+}
+
 static bool
 is_open(const struct peerd *p, const char *asked)
 {
@@ -181,7 +229,8 @@ doors_look(struct peerd *p)
 
 	if (p->o.once || p->stopping)
 		return;
-	if (participants_listening(p->db, open_own, p, &e) < 0)
+	if (shut_unwanted(p, &e) < 0 ||
+	    participants_listening(p->db, open_own, p, &e) < 0)
 		warn("sessions with a listener: %s", e.text);
 	if (p->doors->changed)
 		tell(p);
@@ -285,13 +334,7 @@ doors_close(struct peerd *p)
 	}
 	while (p->doors && (d = p->doors->first)) {
 		p->doors->first = d->next;
-		acceptor_free(d->acceptor);
-		if (d->path)
-			unlink(d->path);
-		free(d->path);
-		free(d->asked);
-		free(d->name);
-		free(d);
+		shut(d);
 	}
 	free(p->doors);
 	p->doors = NULL;

@@ -16,6 +16,7 @@
 #include "comms/secure.h"
 #include "peerd/peerd.h"
 #include "peerd/vet.h"
+#include "serve/accept.h"
 
 /*
  * One connection, one envelope, at most one ACK (comms sheet sections 3 and 7).  No more
@@ -40,7 +41,7 @@ struct conn {
 	size_t want;		/* bytes of b when it is whole */
 	size_t taken;		/* out of the purse */
 	const char *channel;
-	char where[64];
+	char where[SOURCE_MAX], net[SOURCE_MAX];
 	struct secure *secure;	/* b is what was decrypted, then */
 	struct secure_server server;
 	bool busy;		/* an envelope waits for the commit */
@@ -325,26 +326,14 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 /* ---- coming in ---- */
 
-/* Without the port: who comes again has another one. */
-static void
-name_source(const struct sockaddr *sa, char where[64])
-{
-	socklen_t len = sa->sa_family == AF_INET6 ?
-	    sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-
-	strcpy(where, "unix");
-	if (sa->sa_family == AF_INET || sa->sa_family == AF_INET6)
-		getnameinfo(sa, len, where, 64, NULL, 0, NI_NUMERICHOST);
-}
-
 static size_t
-from_there(const struct in *in, const char *where)
+from_there(const struct in *in, const char *net)
 {
 	const struct conn *c;
 	size_t n = 0;
 
 	for (c = TAILQ_FIRST(&in->conns); c; c = TAILQ_NEXT(c, link))
-		n += !strcmp(c->where, where);
+		n += !strcmp(c->net, net);
 	return n;
 }
 
@@ -368,11 +357,11 @@ in_accept(struct peerd *p, evutil_socket_t fd, const struct sockaddr *sa,
 {
 	struct timeval tv = { p->limits.deadline_s, 0 };
 	struct conn *c;
-	char where[64];
+	char where[SOURCE_MAX], net[SOURCE_MAX];
 
-	name_source(sa, where);
+	accept_source(sa, where, net);
 	end_well(fd, false);
-	if (from_there(p->in, where) >= p->limits.per_address ||
+	if (from_there(p->in, net) >= p->limits.per_address ||
 	    (p->in->n >= p->limits.connections && !make_room(p->in))) {
 		gate_refuse(p, "busy", where, "too many connections at once");
 		close(fd);
@@ -382,6 +371,7 @@ in_accept(struct peerd *p, evutil_socket_t fd, const struct sockaddr *sa,
 	*c = (struct conn){ .p = p, .fd = fd, .want = HEAD,
 	    .channel = channel };
 	strcpy(c->where, where);
+	strcpy(c->net, net);
 	c->reader = event_new(p->base, fd, EV_READ | EV_PERSIST, on_readable,
 	    c);
 	c->deadline = evtimer_new(p->base, on_deadline, c);

@@ -69,7 +69,7 @@ void peerd_quiet(struct peerd *p);
 /* ---- doors.c: listening sockets ---- */
 
 int doors_open(struct peerd *p, struct err *e);
-/* Participants that have come meanwhile may have listeners of their own. */
+/* Participants that came, went or changed may have listeners of their own. */
 void doors_look(struct peerd *p);
 void doors_close(struct peerd *p);
 

@@ -1,4 +1,7 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -87,4 +90,35 @@ acceptor_free(struct acceptor *a)
 	evconnlistener_free(a->listener);
 	event_free(a->again);
 	free(a);
+}
+
+/* ---- who it is ---- */
+
+static void
+put_net(const struct sockaddr_in6 *sa, char net[SOURCE_MAX])
+{
+	struct in6_addr a = sa->sin6_addr;
+
+	memset(a.s6_addr + 8, 0, 8);
+	inet_ntop(AF_INET6, &a, net, SOURCE_MAX - 4);
+	strcat(net, "/64");
+}
+
+void
+accept_source(const struct sockaddr *sa, char name[SOURCE_MAX],
+    char net[SOURCE_MAX])
+{
+	const struct sockaddr_in6 *six = (const void *)sa;
+	const struct sockaddr_in *four = (const void *)sa;
+
+	strcpy(name, "unix");
+	if (sa->sa_family == AF_INET)
+		inet_ntop(AF_INET, &four->sin_addr, name, SOURCE_MAX);
+	else if (sa->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &six->sin6_addr, name, SOURCE_MAX);
+	if (sa->sa_family == AF_INET6 &&
+	    !IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+		put_net(six, net);
+	else
+		strcpy(net, name);
 }

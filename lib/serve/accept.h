@@ -25,4 +25,13 @@ struct acceptor *acceptor_new(struct event_base *base, int fd, accept_fn *fn,
 void acceptor_open(struct acceptor *a, bool open);
 void acceptor_free(struct acceptor *a);		/* NULL is fine */
 
+#define SOURCE_MAX 64
+/*
+ * Who it is: the address without the port, as who comes again has another one; "unix"
+ * for a Unix socket.  net is what one owner has at least: of IPv6 the first 64 bits
+ * (RFC 6177 has a site get no less), else the address.
+ */
+void accept_source(const struct sockaddr *sa, char name[SOURCE_MAX],
+    char net[SOURCE_MAX]);
+
 #endif
