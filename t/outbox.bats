@@ -249,6 +249,30 @@ arrived() { [ "$(odb 'SELECT count(*) FROM arrivals')" -eq "$1" ]; }
 	same "$(rkat-comms peers --json | jq -r '.peers[0].last_unreachable_reason')" offline_or_no_ack
 }
 
+@test "outbox: after a rotate it says whom to tell; once told, what waited arrives with the new key, in order" {
+	far
+	trust_pair "tcp://127.0.0.1:$AT"
+	old=$(key)
+	same "$(rkat-comms identity rotate --json | jq -c '[.old_key, [.tell[] | .name, .address, .waiting]]')" \
+	    "[\"$old\",[\"far\",\"tcp://127.0.0.1:$AT\",0]]"
+	old=$(key)
+	other rkat-comms trust add near "$old" tcp://127.0.0.1:1 >/dev/null
+	for n in one two; do L=$(send far "$n"); done
+	rkat-comms identity rotate >out 2>err
+	has "$(cat err)" "  far at tcp://127.0.0.1:$AT: 2 letters wait"
+	has "$(cat err)" "there: rkat comms trust add 'test' $(key) ADDRESS"
+	has "$(cat err)" "and then: rkat comms trust remove $old"
+	has "$(cat out)" "key      $(key)"
+	peerd
+	wait_for tried "$(rkat-comms outbox --json | jq -r .envelope_id | tail -n 1)" 2
+	same "$(odb 'SELECT count(*) FROM arrivals')" 0
+	other rkat-comms trust add 'test' "$(key)" tcp://127.0.0.1:1 >/dev/null
+	other rkat-comms trust remove "$old" >/dev/null
+	wait_for is_state "$L" delivered
+	same "$(bodies)" "one two"
+	same "$(odb 'SELECT DISTINCT sender_key FROM arrivals')" "$(key)"
+}
+
 @test "outbox: --wait admitted ends at delivered where the other host tells no more, and says so" {
 	far
 	trust_pair "tcp://127.0.0.1:$AT"

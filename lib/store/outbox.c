@@ -170,6 +170,18 @@ outbox_lane(struct db *db, const char *lane, const char *after, size_t max,
 }
 
 int64_t
+outbox_waiting(struct db *db, const char *lane, struct err *e)
+{
+	sqlite3_stmt *st = db_query(db, e, "SELECT count(*) FROM letters"
+	    " WHERE " WAITING " AND " LANE " = ?1", "s", lane);
+	int64_t n = st && db_step(db, st, e) > 0 ?
+	    sqlite3_column_int64(st, 0) : -1;
+
+	db_done(db, st);
+	return n;
+}
+
+int64_t
 outbox_expiry(struct db *db, struct err *e)
 {
 	sqlite3_stmt *st = db_query(db, e, "SELECT min(expires_ms) FROM letters"

@@ -42,6 +42,8 @@ int outbox_lanes(struct db *db, int (*cb)(void *arg, const char *lane),
  */
 int outbox_lane(struct db *db, const char *lane, const char *after, size_t max,
     size_t bytes, struct letter **list, size_t *n, struct err *e);
+/* How many wait in it, or -1. */
+int64_t outbox_waiting(struct db *db, const char *lane, struct err *e);
 /* When the next one expires, or -1. */
 int64_t outbox_expiry(struct db *db, struct err *e);
 /* A new state, with what is known of it; writes the hop, too. */
