@@ -68,26 +68,22 @@ take_away(struct db *db, struct prune *p, int64_t last, struct err *e)
 	return rc < 0 ? -1 : 1;
 }
 
-static int
-step(struct db *db, struct prune *p, int64_t rows, struct err *e)
+int
+prune_step(struct db *db, struct prune *p, int64_t rows, struct err *e)
 {
 	int64_t last;
+	bool own;
 	int rc = 0;
 
+	/* Who finds nothing waits for no other writer. */
 	while (p->table < (int)COUNT(tables) &&
 	    (rc = find_next(db, p, rows, &last, e)) == 0) {
 		p->table++;
 		p->at = 0;
 	}
-	return rc > 0 ? take_away(db, p, last, e) : rc;
-}
-
-int
-prune_step(struct db *db, struct prune *p, int64_t rows, struct err *e)
-{
-	bool own;
-
+	if (rc <= 0)
+		return rc;
 	if (db_enter(db, &own, e) < 0)
 		return -1;
-	return db_leave(db, own, step(db, p, rows, e), e);
+	return db_leave(db, own, take_away(db, p, last, e), e);
 }

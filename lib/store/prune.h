@@ -21,7 +21,7 @@ struct prune {
 	int64_t at;		/* how far it is: of which table, behind which row */
 	int table;
 };
-/* Look at the next `rows`, in a transaction.  1: there are more; 0: that was all; -1. */
+/* Look at the next `rows`; removed in one transaction.  1: there are more; 0: that was all; -1. */
 int prune_step(struct db *db, struct prune *p, int64_t rows, struct err *e);
 
 #endif
