@@ -277,9 +277,9 @@ $A"
 	same "$status" 0
 	run --separate-stderr rkat-comms send -s agent-a --wait admitted --timeout 50ms agent-b hello
 	same "$status $(jq -r .delivery <<<"$output")" "4 delivered"
-	rkat-comms send -s agent-a --wait admitted --timeout 20s agent-b again >out &
+	rkat-comms send -s agent-a --wait admitted --timeout 60s agent-b again >out 3>&- &
 	pid=$!
-	wait_for test "$(rkat-comms inbox -s agent-b --json | wc -l)" -ge 1
+	wait_for eval '[ "$(rkat-comms inbox -s agent-b --json | wc -l)" -eq 2 ]'
 	rkat-turn --drain agent-b >/dev/null
 	wait "$pid"
 	same "$(jq -r '.delivery, .acked' out | tr '\n' ' ')" "admitted true "
@@ -293,7 +293,7 @@ $A"
 
 @test "wait: the answer is printed when it comes, one that is only under way is none" {
 	two_agents
-	rkat-comms send -s agent-a --kind peer_request --intent sum --params '[1,2]' --wait answered --timeout 20s agent-b >out &
+	rkat-comms send -s agent-a --kind peer_request --intent sum --params '[1,2]' --wait answered --timeout 60s agent-b >out 3>&- &
 	pid=$!
 	wait_for eval '[ -n "$(rkat-comms inbox -s agent-b --json)" ]'
 	R=$(rkat-comms inbox -s agent-b --json | jq -r .envelope_id)
@@ -328,7 +328,7 @@ $A"
 @test "wait: a dead letter ends it, and is sent again with resend" {
 	outside
 	id=$(letter "$(rkat-comms send far hello 2>/dev/null)")
-	rkat-comms send --key k --wait delivered --timeout 20s far hello >out 2>err &
+	rkat-comms send --key k --wait delivered --timeout 60s far hello >out 2>err 3>&- &
 	pid=$!
 	wait_for eval '[ "$(db "SELECT count(*) FROM letters")" = 2 ]'
 	db "UPDATE letters SET state = 'refused', error = 'unknown key' WHERE idem = 'k'"
@@ -359,7 +359,7 @@ tcp://127.0.0.1:10"
 
 @test "wait: a receiver that throws its queue away ends it" {
 	two_agents
-	rkat-comms send -s agent-a --wait admitted --timeout 20s agent-b hello >out 2>err &
+	rkat-comms send -s agent-a --wait admitted --timeout 60s agent-b hello >out 2>err 3>&- &
 	pid=$!
 	wait_for eval '[ -n "$(rkat-comms inbox -s agent-b --json)" ]'
 	db "UPDATE inputs SET state = 'abandoned'"
@@ -372,7 +372,7 @@ tcp://127.0.0.1:10"
 	outside
 	for sig in INT TERM; do
 		set -m	# a child of its own, so that SIGINT is not ignored
-		rkat-comms send --key "$sig" --wait delivered far hello >out 2>err &
+		rkat-comms send --key "$sig" --wait delivered far hello >out 2>err 3>&- &
 		pid=$!
 		set +m
 		wait_for eval "[ \"\$(db \"SELECT count(*) FROM letters WHERE idem = '$sig'\")\" = 1 ]"
@@ -519,7 +519,7 @@ agent-b Inproc"
 	sim_script '{"match":{"user":"go","has_tool_result":false},"reply":{"tool_calls":[{"id":"a","name":"shell","args":{"command":"touch started; while [ ! -e steered ]; do sleep 0.02; done"}}]}}' \
 	    '{"reply":{"text":"done"}}'
 	S=$(rkat-session create --comms-name busy --tools full)
-	rkat-turn busy go >out &
+	rkat-turn busy go >out 3>&- &
 	pid=$!
 	wait_for test -e started
 	rkat-comms event --steer busy '"stop that"' >/dev/null
@@ -565,7 +565,7 @@ agent-b Inproc"
 @test "event --lines: what has come is admitted and told without waiting for more" {
 	two_agents
 	mkfifo in
-	rkat-comms event --lines agent-a <in >out &
+	rkat-comms event --lines agent-a <in >out 3>&- &
 	pid=$!
 	exec 7>in
 	echo 1 >&7
@@ -580,7 +580,7 @@ agent-b Inproc"
 @test "event --lines: a session that is closed in between ends it; what was told is in" {
 	two_agents
 	mkfifo in
-	rkat-comms event --lines agent-a <in >out 2>err &
+	rkat-comms event --lines agent-a <in >out 2>err 3>&- &
 	pid=$!
 	exec 7>in
 	echo 1 >&7
@@ -617,13 +617,13 @@ agent-b Inproc"
 	S=$(rkat-session create --comms-name sink)
 	for p in $(seq 20); do
 		seq "$(((p - 1) * 250 + 1))" "$((p * 250))" | sed 's/.*/{"key":"k&","payload":{"n":&}}/' |
-		    rkat-comms event --lines --batch 8 sink >"out.$p" &
+		    rkat-comms event --lines --batch 8 sink >"out.$p" 3>&- &
 		pids="${pids-} $!"
 	done
 	killed=0
 	alive() { for p in $pids; do kill -0 "$p" 2>/dev/null && return 0; done; return 1; }
 	while alive || [ "$killed" -lt 5 ]; do
-		rkat-turn --drain sink >/dev/null 2>&1 &
+		rkat-turn --drain sink >/dev/null 2>&1 3>&- &
 		turn=$!
 		perl -e 'select undef, undef, undef, rand 0.08'
 		kill -9 "$turn" 2>/dev/null && killed=$((killed + 1))

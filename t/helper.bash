@@ -84,15 +84,25 @@ sim_script() {
 	sim script "$T/script.jsonl"
 }
 
-# wait_for COMMAND...: until it succeeds, 10 s at most.
+# wait_for COMMAND...: until it succeeds, 30 s at most; what must be quick says so itself.
 wait_for() {
-	local n
-	for n in $(seq 1 500); do
-		"$@" >/dev/null 2>&1 && return 0
+	local end=$((EPOCHSECONDS + 30))
+	until "$@" >/dev/null 2>&1; do
+		[ "$EPOCHSECONDS" -lt "$end" ] || { echo "waited in vain for: $*" >&2; return 1; }
 		sleep 0.02
 	done
-	echo "waited in vain for: $*" >&2
-	return 1
+}
+
+# listens PATH: somebody takes connections at that Unix socket; the file alone says little.
+listens() { grep -q " 00010000 0001 01 *[0-9]* $1\$" /proc/net/unix; }
+
+# within MS: so many, and what a busy machine or a sanitizer adds to it.
+within() {
+	awk -v ms="$1" -v cpus="$(nproc)" -v slow="${RKAT_SAN:+3}" '{
+		split($4, run, "/")
+		n = run[1] > $1 ? run[1] : $1
+		printf "%d\n", ms * (n > cpus ? n / cpus : 1) * (slow ? slow : 1)
+	}' /proc/loadavg
 }
 
 # The realm's directory, and one SQL question to its database.

@@ -10,7 +10,7 @@ comes in to RECORD, a line of hex for each connection's frame.  MODE:
   mute    read one frame, say nothing
   lie     read one frame, answer with the same
   choosy  as proxy, but a frame with the word poison is read and dropped
-  late    as proxy, but what comes back takes 2 s
+  late    as proxy, but what comes back takes 4 s
   proxy   hand on to port TARGET, both ways; RECORD gets all bytes as they are
 """
 import os
@@ -52,7 +52,7 @@ def pump(a, b, wait=0):
 def serve(s):
     if mode in ("proxy", "late"):
         to = socket.create_connection(("127.0.0.1", int(sys.argv[4])))
-        threading.Thread(target=pump, args=(to, s, 2 * (mode == "late")), daemon=True).start()
+        threading.Thread(target=pump, args=(to, s, 4 * (mode == "late")), daemon=True).start()
         pump(s, to)
         return
     data = read_frame(s)

@@ -15,7 +15,7 @@ odb() { sqlite3 -cmd '.timeout 10000' "$RKAT_STATE_ROOT/other/realm.sqlite3" "$1
 key() { rkat-comms identity --json | jq -r .public_key; }
 background() { "$@" 2>>"$T/log" 3>&- & PID=$!; PIDS="${PIDS-} $PID"; }
 # The sender's, the receiver's (AT: its port).
-peerd() { background rkat-peerd --listen-unix "$T/near.sock"; NEAR=$PID; wait_for test -S "$T/near.sock"; }
+peerd() { background rkat-peerd --listen-unix "$T/near.sock"; NEAR=$PID; wait_for listens "$T/near.sock"; }
 far() {
 	: >"$T/far.log"
 	RKAT_REALM=other rkat-peerd --listen-tcp "127.0.0.1:${AT-0}" 2>"$T/far.log" 3>&- &
@@ -48,14 +48,13 @@ bodies() { odb "SELECT group_concat(b, ' ') FROM (SELECT json_extract(json, '\$.
 
 # at_once COMMAND...: what it does makes the letter L be tried within 1.5 s.
 at_once() {
-	local n before
+	local before began took
 	before=$(db "SELECT attempts FROM letters WHERE id = '$L'")
 	"$@" >/dev/null 2>&1
-	for n in $(seq 1 30); do
-		tried "$L" $((before + 1)) && return 0
-		sleep 0.05
-	done
-	return 1
+	began=$(date +%s%N)
+	wait_for tried "$L" $((before + 1))
+	took=$((($(date +%s%N) - began) / 1000000))
+	[ "$took" -lt "$(within 1500)" ] || { echo "took $took ms" >&2; return 1; }
 }
 arrived() { [ "$(odb 'SELECT count(*) FROM arrivals')" -eq "$1" ]; }
 
@@ -81,7 +80,7 @@ arrived() { [ "$(odb 'SELECT count(*) FROM arrivals')" -eq "$1" ]; }
 @test "outbox: over a Unix socket, by --once, without a peerd that stays" {
 	RKAT_REALM=other rkat-peerd --listen-unix "$T/far.sock" 2>/dev/null 3>&- &
 	PIDS=$!
-	wait_for test -S "$T/far.sock"
+	wait_for listens "$T/far.sock"
 	trust_pair "uds://$T/far.sock"
 	L=$(send far hello)
 	rkat-peerd --once

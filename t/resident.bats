@@ -115,6 +115,7 @@ Shutting down..."
 	    '{"match":{"user":"COMMS MESSAGE from agent-b"},"reply":{"text":"it said pong"}}' '{"match":{"has_tool_result":true},"reply":{"text":"sent"}}' "$READY"
 	kept b run --comms-name agent-b --keep-alive -s "You review."
 	B_PID=$P
+	wait_for test -S "$(realm_dir)/run/peerd.sock"
 	kept a run --comms-name agent-a --keep-alive -s "Ask agent-b."
 	wait_for grep -q "it said pong" "$T/a.out"
 	wait_for grep -q 'sent' "$T/b.out"
@@ -130,6 +131,7 @@ Shutting down..."
 	sim_script "$HEARD" "$READY"
 	kept a run --comms-name a --keep-alive "hello"
 	FIRST=$P
+	wait_for test -S "$(realm_dir)/run/peerd.sock"
 	kept b run --comms-name b --keep-alive -s "hello"
 	same "$(peerd_of "$P")" ""
 	says b one
@@ -268,11 +270,12 @@ Shutting down..."
 
 @test "a steer message reaches a turn under way at its next boundary" {
 	sim_script '{"match":{"user":"COMMS MESSAGE","history":"change of plan"},"reply":{"text":"new plan it is"}}' \
-	    '{"match":{"user":"long work"},"reply":{"delay_ms":700,"tool_calls":[{"id":"c1","name":"datetime","args":{}}]}}' "$READY"
-	kept a run --comms-name a --keep-alive -s "hello"
+	    '{"match":{"user":"long work"},"reply":{"tool_calls":[{"id":"c1","name":"shell","args":{"command":"touch began; while [ ! -e go ]; do sleep 0.02; done"}}]}}' "$READY"
+	kept a run --comms-name a --keep-alive -s -t full "hello"
 	says a 'long work'
-	wait_for grep -q 'long work' "$T/sim.log"
+	wait_for test -e began
 	rkat-comms send --steer a 'change of plan' >/dev/null
+	touch go
 	wait_for grep -q 'new plan' "$T/a.out"
 	wait_for done_with
 	# One run for both: it was not queued behind.
@@ -316,8 +319,8 @@ Shutting down..."
 # ---- the binding file ----
 
 @test "the binding file: the sheet's bytes, readable by its owner alone, there while the first turn runs" {
-	sim_script '{"reply":{"text":"ready","delay_ms":600}}'
-	keep a run --comms-name remote-reviewer --comms-listen-tcp 127.0.0.1:0 \
+	sim_script '{"match":{"has_tool_result":false},"reply":{"tool_calls":[{"id":"c1","name":"shell","args":{"command":"while [ ! -e go ]; do sleep 0.02; done"}}]}}' "$READY"
+	keep a run -t full --comms-name remote-reviewer --comms-listen-tcp 127.0.0.1:0 \
 	    --comms-advertise-tcp reviewer.example.com:4200 \
 	    --comms-binding-out ./deep/er/remote-reviewer.binding.json --keep-alive "You review."
 	F=deep/er/remote-reviewer.binding.json
@@ -332,6 +335,7 @@ Shutting down..."
 	cmp want "$F"
 	same "$(stat -c %a "$F")" 600
 	same "$(ls deep/er | wc -l)" 1
+	touch go
 	wait_for grep -q 'waiting for events' "$T/a.err"
 	has "$(cat "$T/a.err")" "Wrote comms external binding to ./deep/er/remote-reviewer.binding.json"
 	same "$(db 'SELECT listen, advertise FROM participants')" 'tcp://127.0.0.1:0|tcp://reviewer.example.com:4200'
