@@ -53,26 +53,29 @@ no_lock_words() {
 }
 
 @test "two turns on one session: exactly one runs, the other is told at once" {
-	sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefgh","chunk":1,"chunk_delay_ms":150}}' '{"reply":{"text":"fine"}}'
-	rkat run first >/dev/null 2>&1
+	sim_script '{"match":{"user":"slow","has_tool_result":false},"reply":{"tool_calls":[{"id":"w","name":"shell","args":{"command":"touch began; while [ ! -e go ]; do sleep 0.02; done"}}]}}' \
+	    '{"match":{"user":"slow"},"reply":{"text":"abcdefgh"}}' '{"reply":{"text":"fine"}}'
+	rkat run -t full --sandbox off first >/dev/null 2>&1
 	id=$(db 'SELECT id FROM sessions')
 	rkat resume "$id" slow >"$T/out" 2>"$T/err" </dev/null 3>&- &
-	wait_for sh -c "[ \$(wc -l <'$T/sim.log') -eq 2 ]"
+	slow=$!
+	wait_for test -e began
 	start=$(date +%s%N)
 	run rkat resume "$id" xyzzy </dev/null
 	took=$((($(date +%s%N) - start) / 1000000))
 	same "$status" 11
 	has "$output" "SESSION_BUSY"
-	[ "$took" -lt 500 ]
+	[ "$took" -lt "$(within 500)" ]
 	run rkat resume --json "$id" xyzzy </dev/null
 	same "$status" 11
 	same "$(jq -r .error.code <<<"$output")" SESSION_BUSY
-	wait $!
+	touch go
+	wait "$slow"
 	same "$(cat "$T/out")" abcdefgh
 	# Nothing of the refused prompts is anywhere; the server was not asked.
 	same "$(db "SELECT count(*) FROM messages WHERE body LIKE '%xyzzy%'")" 0
 	same "$(db "SELECT count(*) FROM inputs WHERE body LIKE '%xyzzy%'")" 0
-	same "$(wc -l <"$T/sim.log")" 2
+	same "$(wc -l <"$T/sim.log")" 3
 }
 
 @test "a crowd on one session: one at a time, each run or refused, nothing in between" {

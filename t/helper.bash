@@ -61,10 +61,13 @@ traffic_check() {
 	return "$bad"
 }
 
+# Also one that a subshell started: the file knows it.
 sim_stop() {
-	[ -z "$SIM_PID" ] || { kill "$SIM_PID"; wait "$SIM_PID"; } 2>/dev/null || :
+	local pid
+	pid=$(cat "$T/sim.pid" 2>/dev/null) || return 0
+	{ kill "$pid"; wait "$pid"; } 2>/dev/null || :
 	SIM_PID=
-	rm -f "$T/sim.port"
+	rm -f "$T/sim.port" "$T/sim.pid"
 }
 
 # sim ARGS...: start rkat-sim on a free port and point all four providers at it.
@@ -72,6 +75,7 @@ sim() {
 	sim_stop
 	rkat-sim --port 0 --ready "$T/sim.port" --log "$T/sim.log" "$@" >"$T/sim.out" 2>&1 3>&- 9>&- &
 	SIM_PID=$!
+	echo "$SIM_PID" >"$T/sim.pid"
 	wait_for test -s "$T/sim.port"
 	SIM=http://127.0.0.1:$(cat "$T/sim.port")
 	export ANTHROPIC_BASE_URL=$SIM OPENAI_BASE_URL=$SIM GEMINI_BASE_URL=$SIM

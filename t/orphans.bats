@@ -17,14 +17,14 @@ tool() {
 	sim script "$T/script.jsonl"
 }
 
-started() { pgrep -f "sleep $MARK"; }
+started() { pgrep -fx "sleep $MARK"; }	# itself, behind the traps of its shell
 gone() { ! pgrep -f "sleep $MARK" >/dev/null; }
 
 # gone_soon: nothing of it is left within 2 s.
 gone_soon() {
-	local end=$(($(date +%s%N) + 2000000000))
+	local end=$(($(date +%s%N) / 1000000 + $(within 2000)))
 	until gone; do
-		[ "$(date +%s%N)" -lt "$end" ] || { echo "left behind:" >&2; pgrep -af "sleep $MARK" >&2; return 1; }
+		[ $(($(date +%s%N) / 1000000)) -lt "$end" ] || { echo "left behind:" >&2; pgrep -af "sleep $MARK" >&2; return 1; }
 		sleep 0.02
 	done
 }

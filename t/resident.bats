@@ -24,6 +24,8 @@ peerd_of() { pgrep -P "$1" -f rkat-turn | xargs -rn1 pgrep -f rkat-peerd -P | he
 keep() {
 	local name=$1
 	shift
+	: >"$T/$name.out"
+	: >"$T/$name.err"
 	rkat "$@" >"$T/$name.out" 2>"$T/$name.err" <"${INPUT:-/dev/null}" 3>&- 9>&- &
 	P=$!
 	KEPT+=("$P")

@@ -4,6 +4,7 @@ load helper
 # sheet sections 4.1, 4.2, 5.9 and 5.10.
 
 rest() {
+	: >"$T/err"	# of one before
 	rkat-rest --rest=127.0.0.1:0 "$@" >"$T/out" 2>"$T/err" 3>&- &
 	R=$!
 	wait_for grep -q 'http://' "$T/err"

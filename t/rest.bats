@@ -2,6 +2,7 @@ load helper
 
 # rest [ARGS]: rkat-rest on a free port; its address is $URL.
 rest() {
+	: >"$T/err"	# of one before
 	rkat-rest --rest=127.0.0.1:0 "$@" >"$T/out" 2>"$T/err" 3>&- &
 	R=$!
 	wait_for grep -q 'http://' "$T/err"
@@ -33,7 +34,7 @@ fits() {
 	jq -c . "$T/body" >"$T/fits"
 	"$B/t/tool/schema_check" -s "$CONTRACT/wire-types.json!$1" "$T/fits"
 }
-slow() { sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghij","chunk":1,"chunk_delay_ms":500}}' '{"reply":{"text":"fine"}}'; }
+slow() { sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghij","chunk":1,"hang_after":4}}' '{"reply":{"text":"fine"}}'; }
 NONE=00000000-0000-7000-8000-000000000000
 field() { jq -c --arg id "$ID" "$1" "$T/body" | sed "s/$ID/ID/g"; }
 
@@ -234,18 +235,25 @@ field() { jq -c --arg id "$ID" "$1" "$T/body" | sed "s/$ID/ID/g"; }
 }
 
 @test "rest: two turns on one session: the second waits, both are answered" {
-	sim_script '{"match":{"user":"slow"},"reply":{"text":"one","first_delay_ms":400}}' '{"reply":{"text":"two"}}'
+	sim_script '{"match":{"user":"slow","has_tool_result":false},"reply":{"tool_calls":[{"id":"a","name":"shell","args":{"command":"touch began; while [ ! -e go ]; do sleep 0.02; done"}}]}}' \
+	    '{"match":{"has_tool_result":true},"reply":{"text":"one"}}' '{"reply":{"text":"two"}}'
 	rest
-	new x
-	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' "$URL/sessions/$ID/messages" >"$T/first" &
+	ID=$(req POST /sessions '{"prompt":"x","enable_builtins":true,"enable_shell":true}' | jq -r .session_id)
+	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' "$URL/sessions/$ID/messages" >"$T/first" 3>&- &
 	P=$!
-	wait_for grep -q slow "$T/sim.log"
+	wait_for test -e began
 	same "$(req GET "/sessions" | jq '.sessions[0].is_active')" true
-	same "$(req POST "/sessions/$ID/messages" '{"prompt":"b"}' | jq -r .text)" two
-	wait "$P"
+	curl -sS -d '{"prompt":"b"}' -H 'Content-Type: application/json' "$URL/sessions/$ID/messages" >"$T/second" 3>&- &
+	P2=$!
+	wait_for waiting 1
+	touch go
+	wait "$P" "$P2"
 	same "$(jq -r .text "$T/first")" one
+	same "$(jq -r .text "$T/second")" two
 	same "$(req GET "/sessions/$ID/history" | jq -c '[.messages[] | select(.role == "user").content]')" '["x","slow","b"]'
 }
+
+waiting() { curl -s "$URL/metrics" | grep -qx "rkat_turns_waiting $1"; }
 
 @test "rest: a running turn is interrupted; an idle session takes it, too" {
 	slow
@@ -253,7 +261,7 @@ field() { jq -c --arg id "$ID" "$1" "$T/body" | sed "s/$ID/ID/g"; }
 	new x
 	req POST "/sessions/$ID/interrupt" >/dev/null
 	is 200 "{\"interrupted\":true,\"session_id\":\"$ID\"}"
-	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' "$URL/sessions/$ID/messages" >"$T/first" &
+	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' "$URL/sessions/$ID/messages" >"$T/first" 3>&- &
 	P=$!
 	wait_for grep -q slow "$T/sim.log"
 	req POST "/sessions/$ID/interrupt" >/dev/null
@@ -268,10 +276,10 @@ field() { jq -c --arg id "$ID" "$1" "$T/body" | sed "s/$ID/ID/g"; }
 	new x
 	req POST /requests/r1/cancel >/dev/null
 	is 404 '{"error":"request not found: r1","code":"NOT_FOUND"}'
-	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' -H 'X-Meerkat-Request-Id:  r1 ' "$URL/sessions/$ID/messages" >"$T/first" &
+	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' -H 'X-Meerkat-Request-Id:  r1 ' "$URL/sessions/$ID/messages" >"$T/first" 3>&- &
 	P=$!
 	wait_for grep -q slow "$T/sim.log"
-	curl -sS -d '{"prompt":"later"}' -H 'Content-Type: application/json' -H 'X-Meerkat-Request-Id: r2' -w '%{http_code}' "$URL/sessions/$ID/messages" >"$T/second" &
+	curl -sS -d '{"prompt":"later"}' -H 'Content-Type: application/json' -H 'X-Meerkat-Request-Id: r2' -w '%{http_code}' "$URL/sessions/$ID/messages" >"$T/second" 3>&- &
 	P2=$!
 	wait_for cancel r2
 	wait "$P2"
@@ -297,7 +305,7 @@ cancel() { req POST "/requests/$1/cancel" | grep -q true; }
 @test "rest: a create that is cancelled while it runs leaves its session, resumable" {
 	slow
 	rest
-	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' -H 'X-Meerkat-Request-Id: c' "$URL/sessions" >"$T/first" &
+	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' -H 'X-Meerkat-Request-Id: c' "$URL/sessions" >"$T/first" 3>&- &
 	P=$!
 	wait_for grep -q slow "$T/sim.log"
 	req POST /requests/c/cancel >/dev/null
@@ -311,7 +319,9 @@ cancel() { req POST "/requests/$1/cancel" | grep -q true; }
 	sim_script '{"match":{"user":"slow"},"reply":{"text":"late","first_delay_ms":500}}' '{"reply":{"text":"fine"}}'
 	rest
 	new x
-	curl -sS -m 0.3 -d '{"prompt":"slow"}' -H 'Content-Type: application/json' "$URL/sessions/$ID/messages" >/dev/null 2>&1 || :
+	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' "$URL/sessions/$ID/messages" >/dev/null 2>&1 3>&- &
+	wait_for grep -q slow "$T/sim.log"
+	kill $!
 	wait_for said late
 }
 said() { req GET "/sessions/$ID/history" | grep -q "$1"; }
@@ -427,10 +437,10 @@ said() { req GET "/sessions/$ID/history" | grep -q "$1"; }
 @test "rest: a create that is cancelled before its turn leaves nothing" {
 	slow
 	rest --workers 1
-	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' "$URL/sessions" >"$T/first" &
+	curl -sS -d '{"prompt":"slow"}' -H 'Content-Type: application/json' "$URL/sessions" >"$T/first" 3>&- &
 	P=$!
 	wait_for grep -q slow "$T/sim.log"
-	curl -sS -d '{"prompt":"x"}' -H 'Content-Type: application/json' -H 'X-Meerkat-Request-Id: c' -w '%{http_code}' "$URL/sessions" >"$T/second" &
+	curl -sS -d '{"prompt":"x"}' -H 'Content-Type: application/json' -H 'X-Meerkat-Request-Id: c' -w '%{http_code}' "$URL/sessions" >"$T/second" 3>&- &
 	P2=$!
 	wait_for cancel c
 	wait "$P2"
@@ -471,11 +481,11 @@ said() { req GET "/sessions/$ID/history" | grep -q "$1"; }
 }
 
 @test "rest: SIGTERM lets a turn come to its end, a second one ends it with an answer; status 0" {
-	sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghij","chunk":1,"chunk_delay_ms":800}}' '{"match":{"user":"soon"},"reply":{"text":"late","first_delay_ms":400}}'
+	sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghij","chunk":1,"hang_after":4}}' '{"match":{"user":"soon"},"reply":{"text":"late","first_delay_ms":400}}'
 	local prompt
 	for prompt in soon slow; do
 		rest
-		curl -sS -d "{\"prompt\":\"$prompt\"}" -H 'Content-Type: application/json' "$URL/sessions" >"$T/$prompt" &
+		curl -sS -d "{\"prompt\":\"$prompt\"}" -H 'Content-Type: application/json' "$URL/sessions" >"$T/$prompt" 3>&- &
 		P=$!
 		wait_for grep -q $prompt "$T/sim.log"
 		kill "$R"

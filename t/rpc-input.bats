@@ -34,7 +34,7 @@ runtime() { got "$1" runtime/state "{\"session_id\":\"$ID\"}" | jq -c .result; }
 	same "$(got 5 input/list "{\"session_id\":\"$ID\"}" | jq -c .result)" '{"input_ids":[]}'
 	same "$(state 6 "$(uuid 9)")" null
 	same "$(db "SELECT count(*) FROM runs WHERE session = '$ID'")" 2
-	told() { types | grep -q run_completed; } && wait_for told
+	told() { [ "$(types | grep -c run_completed)" -eq 2 ]; } && wait_for told
 	has "$(got 7 session/read "{\"session_id\":\"$ID\"}" | jq -r .result.last_assistant_text)" ping
 }
 
@@ -101,11 +101,11 @@ runtime() { got "$1" runtime/state "{\"session_id\":\"$ID\"}" | jq -c .result; }
 }
 
 @test "rpc input: a retired session takes nothing new but works off what waits; reset forgets it and opens it again" {
-	slow
+	held_script
 	rpc
 	new hi
-	call 1 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"slow\"}"
-	wait_for grep -q '"delta":"a"' "$T/out"
+	call 1 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"wait\"}"
+	wait_for test -e began
 	accept 2 "$(prompt "$(uuid 1)" later)" >/dev/null
 	same "$(got 3 runtime/retire "{\"session_id\":\"$ID\"}" | jq -c .result)" '{"inputs_abandoned":0,"inputs_pending_drain":1}'
 	same "$(runtime 4)" '{"state":"retired"}'
@@ -113,17 +113,20 @@ runtime() { got "$1" runtime/state "{\"session_id\":\"$ID\"}" | jq -c .result; }
 	    '{"outcome_type":"rejected","reason":"runtime not accepting input while in state: retired"}'
 	same "$(got 6 session/external_event "{\"session_id\":\"$ID\",\"payload\":1}" | jq -c .result)" \
 	    '{"outcome_type":"rejected","reason":{"reject_type":"not_ready","state":"retired"}}'
-	same "$(reply 1 | jq -r .result.text)" abcdefghij
+	release
+	same "$(reply 1 | jq -r .result.text)" ab
 	wait_for input_is "$(uuid 1)" consumed
 	same "$(got 7 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"x\"}" | jq -r '[.error.code, .error.message] | join(" ")')" \
 	    '-32603 runtime accept failed: Runtime not ready: retired'
 	same "$(got 8 runtime/reset "{\"session_id\":\"$ID\"}" | jq -c .result)" '{"inputs_abandoned":0}'
-	call 9 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"slow\"}"
-	twice() { [ "$(grep -c '"delta":"a"' "$T/out")" = 2 ]; } && wait_for twice
+	rm -f began go
+	call 9 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"wait\"}"
+	wait_for test -e began
 	accept 10 "$(prompt "$(uuid 3)" never)" >/dev/null
 	same "$(got 11 runtime/reset "{\"session_id\":\"$ID\"}" | jq -c .result)" '{"inputs_abandoned":1}'
 	same "$(state 12 "$(uuid 3)" | jq -c '[.current_state, .terminal_outcome, .history[-1].reason]')" \
 	    '["abandoned",{"outcome_type":"abandoned","reason":"reset"},"reset"]'
+	release
 	reply 9 >/dev/null
 }
 
@@ -134,7 +137,7 @@ serve() {
 	rm -f "$T/sock"
 	setsid rkat-serve --unix "$T/sock" 2>"$T/err" 3>&- &
 	R=$!
-	wait_for test -S "$T/sock"
+	wait_for listens "$T/sock"
 }
 # one REQUEST: its answer, over the socket.
 one() { python3 - "$T/sock" "$1" <<'EOF'
@@ -151,18 +154,19 @@ for line in f:
 EOF
 }
 said_times() { db "SELECT count(*) FROM messages WHERE session = '$ID' AND body LIKE '%\"user\"%$1%'"; }
+begun() { [ "$(grep -c '' "$T/sim.log")" -ge "$1" ]; }	# requests to the model
 running() { [ "$(db "SELECT count(*) FROM runs WHERE state = 'running'")" = "$1" ]; }
 runs_are() { [ "$(db "SELECT group_concat(state, ' ') FROM (SELECT state FROM runs WHERE session = '$ID' ORDER BY seq)")" = "$1" ]; }
 
 @test "drain: an event that was acked is run exactly once by the next server, whenever the first one was killed" {
-	sim_script '{"reply":{"text":"seen","delay_ms":300}}'
+	sim_script '{"match":{"nth":1},"reply":{"text":"late","delay_ms":60000}}' '{"match":{"nth":2},"reply":{"text":"late","delay_ms":60000}}' '{"match":{"nth":3},"reply":{"text":"late","delay_ms":60000}}' '{"reply":{"text":"seen"}}'
 	ID=$(rkat-session create --json | jq -r .session_id)
 	serve
 	for n in 1 2 3 4 5; do
 		one "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session/external_event\",\"params\":{\"session_id\":\"$ID\",\"payload\":{\"mark\":\"event$n\"}}}" |
 		    grep -q '"accepted"'
 		[ $n -ne 5 ] || break
-		[ $n -lt 2 ] || wait_for running 1
+		[ $n -lt 2 ] || wait_for begun $((n - 1))
 		kill -9 "$R"; wait "$R" || :
 		serve
 	done
@@ -174,18 +178,20 @@ runs_are() { [ "$(db "SELECT group_concat(state, ' ') FROM (SELECT state FROM ru
 }
 
 @test "drain: while another process holds the session what is accepted waits, then runs once" {
-	sim_script '{"match":{"user":"long"},"reply":{"text":"done","delay_ms":1500}}' '{"reply":{"text":"fine"}}'
-	ID=$(rkat-session create --json | jq -r .session_id)
-	rkat-turn "$ID" long >"$T/turn" 2>&1 3>&- &
+	held_script
+	ID=$(rkat-session create --tools full --json | jq -r .session_id)
+	rkat-turn "$ID" "wait" >"$T/turn" 2>&1 3>&- &
 	turn=$!
-	wait_for running 1
+	wait_for test -e began
 	serve
 	one "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"runtime/accept\",\"params\":{\"session_id\":\"$ID\",\"input\":$(prompt "$(uuid 1)" afterwards)}}" |
 	    jq -c '.result | [.outcome_type, .policy.wake_mode]' >"$T/answer"
 	same "$(cat "$T/answer")" '["accepted","none"]'
 	kill -9 "$R"; wait "$R" || :
 	serve
+	one '{"jsonrpc":"2.0","id":1,"method":"session/list"}' >/dev/null
 	input_is "$(uuid 1)" queued
+	release
 	wait "$turn"
 	wait_for input_is "$(uuid 1)" consumed
 	same "$(said_times afterwards)" 1
@@ -193,7 +199,7 @@ runs_are() { [ "$(db "SELECT group_concat(state, ' ') FROM (SELECT state FROM ru
 }
 
 @test "drain: a server that starts closes the run that died with the last one, so that watchers see its end" {
-	sim_script '{"reply":{"text":"slowly","chunk":1,"chunk_delay_ms":400}}'
+	sim_script '{"reply":{"text":"slowly","chunk":1,"hang_after":4}}'
 	ID=$(rkat-session create --json | jq -r .session_id)
 	serve
 	{ one "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"turn/start\",\"params\":{\"session_id\":\"$ID\",\"prompt\":\"x\"}}" || :; } >/dev/null 2>&1 3>&- &
@@ -218,7 +224,7 @@ runs_are() { [ "$(db "SELECT group_concat(state, ' ') FROM (SELECT state FROM ru
 }
 
 @test "drain: SIGTERM leaves a drained event for the next server, which runs it" {
-	sim_script '{"reply":{"text":"slowly","chunk":1,"chunk_delay_ms":400}}'
+	sim_script '{"match":{"nth":1},"reply":{"text":"slowly","chunk":1,"hang_after":4}}' '{"reply":{"text":"fine"}}'
 	ID=$(rkat-session create --json | jq -r .session_id)
 	serve
 	one "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"session/external_event\",\"params\":{\"session_id\":\"$ID\",\"payload\":1}}" >/dev/null

@@ -1,27 +1,6 @@
-load helper
+load rpc
 
-# As in rpc.bats: rpc starts rkat-rpc on two pipes, call and ask send, reply waits.
-rpc() {
-	rm -f "$T/in"
-	mkfifo "$T/in"
-	rkat-rpc "$@" <"$T/in" >"$T/out" 2>"$T/err" 3>&- &
-	R=$!
-	exec 9>"$T/in"
-}
-ask() { printf '%s\n' "$@" >&9; }
-call() { ask "{\"jsonrpc\":\"2.0\",\"id\":$1,\"method\":\"$2\"${3:+,\"params\":$3}}"; }
-replied() { jq -c --argjson id "$1" 'select(.id == $id and .method == null)' "$T/out" | grep .; }
-reply() {
-	wait_for replied "$1" || { cat "$T/out" "$T/err" >&2; return 1; }
-	replied "$1"
-}
-got() { call "$@" && reply "$1"; }
-end() {
-	exec 9>&-
-	S=0
-	wait "$R" || S=$?
-}
-local_teardown() { { exec 9>&-; kill "$R"; wait "$R"; } 2>/dev/null || :; }
+# Tools that the client runs: RPC sheet, tools/register and tool/execute.
 
 def() { printf '{"name":"%s","description":"Tool: %s","input_schema":{"type":"object"}}' "$1" "$1"; }
 register() { got 900 tools/register "{\"tools\":[$(def "$1")]}" >/dev/null; }	# one a test
@@ -162,7 +141,7 @@ with_answer() {
 	uses look
 	rkat-serve --unix "$T/s" >"$T/serve" 2>&1 3>&- &
 	R=$!
-	wait_for test -S "$T/s"
+	wait_for listens "$T/s"
 	python3 - "$T/s" "$(def look)" <<'PY'
 import json, socket, sys
 def connect():
@@ -210,17 +189,18 @@ PY
 }
 
 @test "rpc-tools: a queued turn knows what was registered while it waited" {
-	sim_script '{"match":{"user":"slow"},"reply":{"text":"ab","chunk":1,"chunk_delay_ms":300}}' '{"reply":{"text":"plain"}}'
+	sim_script '{"match":{"user":"slow"},"reply":{"text":"ab","chunk":1,"hang_after":4}}' '{"reply":{"text":"plain"}}'
 	rpc --workers 1
-	call 1 session/create '{"prompt":"slow"}'
+	new hi
+	call 1 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"slow\"}"
 	wait_for grep -q '"delta":"a"' "$T/out"
-	ID=$(jq -r 'select(.params.session_id) | .params.session_id' "$T/out" | head -n 1)
 	call 2 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"next\"}"
 	call 3 session/create '{"prompt":"other"}'
 	register look
+	ask '{"jsonrpc":"2.0","method":"cancel","params":{"request_id":1}}'
 	reply 2 >/dev/null
 	reply 3 >/dev/null
-	same "$(jq -c '[.body.tools[].name | select(. == "look")]' "$T/sim.log" | tr '\n' ' ')" '[] ["look"] ["look"] '
+	same "$(jq -c '[.body.tools[].name | select(. == "look")]' "$T/sim.log" | tr '\n' ' ')" '[] [] ["look"] ["look"] '
 	end
 }
 
@@ -298,7 +278,8 @@ PY
 	end
 	rkat-serve --rest-unix "$T/http" --unix "$T/s" >"$T/serve" 2>&1 3>&- &
 	R=$!
-	wait_for test -S "$T/http"
+	wait_for listens "$T/http"
+	wait_for listens "$T/s"
 	curl -s --unix-socket "$T/http" -H 'Content-Type: application/json' -d "{\"session_id\":\"$ID\",\"prompt\":\"use\"}" \
 	    -w '\n%{http_code}' "http://localhost/sessions/$ID/messages" >"$T/reply"
 	same "$(tail -n 1 "$T/reply")" 500

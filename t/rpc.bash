@@ -6,7 +6,8 @@ load helper
 rpc() {
 	rm -f "$T/in"
 	mkfifo "$T/in"
-	"${RPC:-rkat-rpc}" "$@" <"$T/in" >"$T/out" 2>"$T/err" 3>&- &
+	: >"$T/out"	# of one before
+	"${RPC:-rkat-rpc}" "$@" <"$T/in" >"$T/out" 2>"$T/err" 3>&- 9>&- &
 	R=$!
 	exec 9>"$T/in"
 }
@@ -37,4 +38,13 @@ new() {
 	ID=$(got $N session/create "{\"prompt\":\"$1\"}" | jq -r .result.session_id)
 	[ "${#ID}" -eq 36 ]
 }
-slow() { sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghij","chunk":1,"chunk_delay_ms":500}}' '{"reply":{"text":"fine"}}'; }
+# held_script: what the user calls "wait" is "ab" when it is let go, all else is "fine".
+held_script() {
+	mkdir -p "$HOME/.rkat"
+	printf '%s\n' '[tools]' 'builtins_enabled = true' 'shell_enabled = true' '[shell]' 'sandbox = "off"' >"$HOME/.rkat/config.toml"
+	sim_script '{"match":{"user":"wait","has_tool_result":false},"reply":{"tool_calls":[{"id":"w","name":"shell","args":{"command":"touch began; while [ ! -e go ]; do sleep 0.02; done"}}]}}' \
+	    '{"match":{"user":"wait"},"reply":{"text":"ab"}}' '{"reply":{"text":"fine"}}'
+}
+release() { touch go; }
+# slow: what the user calls "slow" says "a" and then nothing any more.
+slow() { sim_script '{"match":{"user":"slow"},"reply":{"text":"abcdefghij","chunk":1,"hang_after":4}}' '{"reply":{"text":"fine"}}'; }

@@ -82,14 +82,15 @@ load rpc
 }
 
 @test "rpc: two turns on one session run in order; two sessions overlap" {
-	sim_script '{"match":{"user":"wait"},"reply":{"text":"ab","chunk":1,"chunk_delay_ms":300}}' '{"reply":{"text":"fine"}}'
+	held_script
 	rpc
 	new one
 	A=$ID
 	new two
 	call 1 turn/start "{\"session_id\":\"$A\",\"prompt\":\"wait\"}"
 	call 2 turn/start "{\"session_id\":\"test:$A\",\"prompt\":\"second\"}"
-	call 3 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"other\"}"
+	got 3 turn/start "{\"session_id\":\"$ID\",\"prompt\":\"other\"}"
+	release
 	same "$(reply 2 | jq -r .result.text)" fine
 	same "$(jq -c 'select(.id and .id < 10) | .id' "$T/out" | tr '\n' ' ')" "3 1 2 "
 	same "$(rkat-session history "$A" | jq -r 'select(.role == "user") | .content' | tr '\n' ' ')" "one wait second "
@@ -173,7 +174,7 @@ load rpc
 	SECONDS=0
 	end
 	[ "$S" -eq 0 ]
-	[ "$SECONDS" -le 5 ]
+	[ "$SECONDS" -le 5 ]	# the reply takes minutes
 	same "$(replied 1 | jq .error.code)" -32005
 	! pgrep -f "rkat-turn.*$RKAT_STATE_ROOT"
 }
@@ -590,7 +591,7 @@ streamed() { jq -c --arg s "$1" 'select(.method == "session/stream_event" and .p
 	echo 'stall_seconds = 1' >"$T/limits"
 	rkat-rpc --unix "$T/sock" --limits "$T/limits" 2>"$T/err" 3>&- &
 	R=$!
-	wait_for test -S "$T/sock"
+	wait_for listens "$T/sock"
 	python3 - "$T/sock" "$ID" >"$T/out" <<-'END'
 		import json, socket, sys, time
 		def client():

@@ -182,7 +182,7 @@ end() {
 @test "worker: nobody reads its answers any more: it stops" {
 	sim_script '{"reply":{"repeat":{"text":"0123456789","times":100000},"chunk":100,"chunk_delay_ms":1}}'
 	id=$(rkat-session create)
-	s=$( { { echo "{\"id\":1,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"big\"}"; sleep 5; } |
+	s=$( { { echo "{\"id\":1,\"op\":\"run\",\"session\":\"$id\",\"prompt\":\"big\"}"; wait_for test -e "$T/status"; } |
 	    { rkat-turn --worker; echo $? >"$T/status"; } } | head -n 5 >/dev/null; cat "$T/status")
 	same "$s" 141
 }

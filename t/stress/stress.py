@@ -180,7 +180,7 @@ async def fanout(sessions, stalled):
         claim(time.time() < end, "readers that stall are not cut off:", left, "streams of", sessions)
         await asyncio.sleep(0.1)
     peak = server.peak_kb()
-    claim(peak < 65536, "the server grew to", peak, "kB")
+    claim(peak < 65536 or os.environ.get("RKAT_SAN"), "the server grew to", peak, "kB")
     events = sum(len(r.lines) for r in readers)
     for task in tasks:
         task.cancel()
