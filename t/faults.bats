@@ -12,10 +12,10 @@ local_setup() {
 	config
 }
 
-# config LINE...: short waits, one retry, and these lines.
+# config LINE...: one retry, FIRST and IDLE as limits of silence, and these lines.
 config() {
 	printf '%s\n' '[retry]' 'max_retries = 1' 'initial_delay = "5ms"' '[timeouts]' \
-	    'first_byte = "400ms"' 'idle = "250ms"' "$@" >"$HOME/.rkat/config.toml"
+	    "first_byte = \"${FIRST-30s}\"" "idle = \"${IDLE-30s}\"" "$@" >"$HOME/.rkat/config.toml"
 }
 
 # serve RULE...: a sim with these rules, and the chat format as a server of one's own.
@@ -276,7 +276,7 @@ answered() {
 }
 
 @test "silence after the headers: the idle limit ends it, retried, named, in every format" {
-	serve '{"reply":{"text":"never said","hang_after":0}}'
+	IDLE=250ms serve '{"reply":{"text":"never said","hang_after":0}}'
 	for f in $FORMATS; do
 		ask "$f" hi
 		failed 2 true "Network timeout after 250ms"
@@ -284,20 +284,20 @@ answered() {
 }
 
 @test "silence in the middle of the answer: the idle limit" {
-	serve '{"reply":{"text":"half an answer","chunk":2,"hang_after":4}}'
+	IDLE=250ms serve '{"reply":{"text":"half an answer","chunk":2,"hang_after":4}}'
 	ask anthropic hi
 	failed 2 true "Network timeout after 250ms"
 }
 
 @test "silence before the headers: the limit for the first byte" {
-	serve '{"reply":{"text":"late","delay_ms":30000}}'
+	FIRST=400ms serve '{"reply":{"text":"late","delay_ms":30000}}'
 	ask anthropic hi
 	failed 2 true "Network timeout after 400ms"
 	has "$(error .message)" "first byte"
 }
 
 @test "a slow drip that goes on is an answer; a time budget ends it, the session is kept" {
-	serve '{"reply":{"text":"drop by drop","chunk":1,"chunk_delay_ms":70,"first_delay_ms":200}}'
+	IDLE=1s serve '{"reply":{"text":"drop by drop","chunk":1,"chunk_delay_ms":100,"first_delay_ms":300}}'
 	ask anthropic hi
 	answered "drop by drop"
 	ask anthropic hi -d 500ms

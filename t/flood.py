@@ -2,11 +2,12 @@
 
 From many addresses of the loopback: connections that stay silent or slow, lengths that
 are wrong or huge, bytes that are no CBOR, FRAME (hex, of somebody who is not trusted)
-over and over, and connections faster than they can be served.  Prints how many there
-were.
+over and over, and connections faster than they can be served.  After so many SECONDS,
+or on SIGTERM, it prints how many there were.
 """
 import os
 import random
+import signal
 import socket
 import sys
 import threading
@@ -102,9 +103,17 @@ def run(name, steps):
 
 kinds = {"slow": slow, "silent": slow, "big": big, "garbage": lambda: loop(garbage),
          "untrusted": lambda: loop(lambda: frame), "forged": lambda: loop(flip)}
+
+
+def stop(*_):
+    global end
+    end = 0
+
+
+signal.signal(signal.SIGTERM, stop)
 threads = [threading.Thread(target=run, args=k, daemon=True) for k in kinds.items()]
 for t in threads:
     t.start()
 for t in threads:
-    t.join(seconds + 5)
+    t.join()
 print(" ".join(f"{v} {k}" for k, v in sorted(counts.items())))

@@ -202,21 +202,21 @@ data: {"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}
 	    '{"match":{"user":"silence"},"reply":{"text":"abcdefgh","chunk":1,"hang_after":0}}'
 	try() {
 		rc=0
-		say chat $1 -N -o out --max-time 0.5 2>/dev/null || rc=$?
+		say chat $1 -N -o out --max-time "$2" 2>/dev/null || rc=$?
 		echo "$rc $(data <out | wc -l)"
 	}
-	same "$(try cut)" '0 3'
-	same "$(try drop)" '18 3'
-	same "$(try reset)" '56 3'
-	same "$(try hang)" '28 3'
-	say chat silence -N -D head --max-time 0.3 || true
+	same "$(try cut 20)" '0 3'
+	same "$(try drop 20)" '18 3'
+	same "$(try reset 20)" '56 3'
+	same "$(try hang 1.5)" '28 3'
+	say chat silence -N -D head --max-time 1.5 || true
 	has "$(cat head)" '200 OK'
 }
 
 @test "delays: before the status line, before the first event, between deltas" {
 	sim_script '{"reply":{"text":"abc","chunk":1,"delay_ms":120,"first_delay_ms":100,"chunk_delay_ms":40}}'
 	t=$(say chat hi -N -o out -w '%{time_starttransfer} %{time_total}')
-	jq -en --arg t "$t" '($t|split(" ")|map(tonumber)) as $x | $x[0] >= 0.12 and $x[1] >= 0.34 and $x[1] < 3'
+	jq -en --arg t "$t" '($t|split(" ")|map(tonumber)) as $x | $x[0] >= 0.12 and $x[1] >= 0.34 and $x[1] < 10'
 }
 
 @test "raw: bytes go out as they are, repeated, binary too, and end as told" {
@@ -498,7 +498,7 @@ raw_http() {
 	python3 - "$(cat "$T/sim.port")" "$1" <<'END'
 import socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-s.settimeout(5)
+s.settimeout(20)
 s.sendall(sys.argv[2].encode().decode("unicode_escape").encode("latin-1"))
 out = b""
 while True:
@@ -550,7 +550,7 @@ s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 for c in b"POST /v1/messages HTTP":
     s.send(bytes([c]))
     time.sleep(0.02)
-s.settimeout(2)
+s.settimeout(20)
 assert b" 408 " in s.recv(4096)
 END
 	same "$(say chat x | text)" 'You said: x'

@@ -5,7 +5,7 @@ import { MeerkatError, SessionNotFoundError, type AgentEvent } from "@rkat/sdk";
 import { live } from "./live.js";
 
 async function until(done: () => Promise<boolean>): Promise<void> {
-  for (let n = 0; n < 500; n++) {
+  for (let n = 0; n < 1500; n++) {
     if (await done()) return;
     await new Promise<void>((go) => setTimeout(go, 20));
   }

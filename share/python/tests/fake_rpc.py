@@ -27,6 +27,7 @@ log: list[dict[str, Any]] = []
 sessions = 0
 seq = 0
 calls = 0
+meeting = threading.Barrier(2)
 
 
 def out(message: dict[str, Any]) -> None:
@@ -81,7 +82,7 @@ def run(session: str, prompt: Any) -> dict[str, Any]:
         print("out of luck", file=sys.stderr, flush=True)
         os._exit(7)
     if word == "orphan":
-        subprocess.Popen(["sleep", "5"])
+        subprocess.Popen(["sleep", "20"])
         os._exit(9)
     if word == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -113,6 +114,8 @@ def run(session: str, prompt: Any) -> dict[str, Any]:
         stopped = interrupts.setdefault(session, threading.Event())
         stopped.wait(10)
         fail(-32603, "turn abandoned: apply failed: agent error: Run was cancelled")
+    elif word == "meet":
+        meeting.wait(30)
     elif word == "sleep":
         time.sleep(float(rest))
     elif word == "fail":

@@ -41,8 +41,8 @@ class WithServer(unittest.TestCase):
             ["rkat-sim", "--port", "0", "--ready", ready, "script", EXAMPLES / "sim.jsonl"],
             stderr=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 10
-        while not ready.exists() and time.monotonic() < deadline:
+        deadline = time.monotonic() + 30
+        while not ready.exists() and time.monotonic() < deadline:  # it is there as a whole
             time.sleep(0.02)
         url = f"http://127.0.0.1:{ready.read_text().strip()}"
         cls.environment = {

@@ -136,9 +136,7 @@ class Sessions(FakeCase):
         client = await self.connected()
         one, two = await asyncio.gather(
             client.create_session("a"), client.create_session("b"))
-        began = time.monotonic()
-        await asyncio.gather(one.turn("sleep 0.5"), two.turn("sleep 0.5"))
-        self.assertLess(time.monotonic() - began, 0.95)
+        await asyncio.gather(one.turn("meet"), two.turn("meet"))
         done: list[str] = []
 
         async def turn(text: str) -> None:
@@ -224,7 +222,7 @@ class Death(FakeCase):
         began = time.monotonic()
         with self.assertRaisesRegex(MeerkatError, "exit status 9"):
             await session.turn("orphan")
-        self.assertLess(time.monotonic() - began, 4)
+        self.assertLess(time.monotonic() - began, 15)
 
 
 class Tools(FakeCase):
