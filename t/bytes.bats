@@ -129,7 +129,7 @@ print(json.dumps({"s": "0123456789\\\"\n\u00e9\u4e16\U0001f600" * 250000}, ensur
 		has "$(result_row)" '"is_error":true'
 		has "$(result_row)" 'command'
 		kept
-		kill "$SIM_PID"; wait "$SIM_PID" || true
+		sim_stop
 	done
 }
 
@@ -176,7 +176,7 @@ for m in body["messages"]:
         if c["type"] == "tool_result":
             got = c["content"] if isinstance(c["content"], str) else c["content"][0]["text"]
 assert got == row["results"][0]["content"]' "$T/row" "$T/sim.log" "$(realm_dir)/events/$S.jsonl"
-	kill "$SIM_PID"; wait "$SIM_PID" || true
+	sim_stop
 }
 
 @test "output of a command: JSON-like text, controls, all of it" {

@@ -312,8 +312,7 @@ answered() {
 		ask "$f" hi
 		answered 'Grüße, 世界 🌍!'
 	done
-	kill "$SIM_PID"; wait "$SIM_PID" || true
-	rm "$T/sim.port"
+	sim_stop
 	serve '{"reply":{"text":"Grüße, 世界 🌍!","chunk":1}}'
 	for f in $FORMATS; do
 		ask "$f" hi

@@ -80,8 +80,7 @@ one_end() {
 		same "$status" 0
 		gone_soon
 	done
-	kill "$SIM_PID"; wait "$SIM_PID" || true
-	rm "$T/sim.port"
+	sim_stop
 	tool "setsid sleep $MARK >/dev/null 2>&1 </dev/null & echo started"
 	run timeout 10 rkat run -t full --sandbox off "go"
 	same "$status" 0

@@ -38,7 +38,7 @@ text() {
 # The sim that runs becomes the upstream of the next one.
 second() {
 	up=$SIM UP_PID=$SIM_PID SIM_PID=
-	rm "$T/sim.port"
+	rm "$T/sim.port" "$T/sim.pid"
 }
 local_teardown() { [ -z "$UP_PID" ] || kill "$UP_PID"; }
 
@@ -574,7 +574,7 @@ END
 		rc=0
 		wait "$SIM_PID" || rc=$?
 		same "$rc" 0
-		rm "$T/sim.port" "$T/sim.log"
+		rm "$T/sim.port" "$T/sim.pid" "$T/sim.log"
 		SIM_PID=
 	done
 }
@@ -585,6 +585,7 @@ END
 		sim script "$f"
 		kill "$SIM_PID"
 		wait "$SIM_PID"
+		rm "$T/sim.pid"
 	done
 	rm "$T/sim.port"
 	sim script "$BATS_TEST_DIRNAME/../examples/sim/hello.jsonl"

@@ -215,7 +215,7 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 
 @test "standard descriptors that are closed are not given to files" {
 	rkat-sim --port 0 --ready port --log log echo <&- >&- 2>&- &
-	SIM_PID=$!
+	echo $! >"$T/sim.pid"
 	wait_for test -s port
 	curl -sS "http://127.0.0.1:$(cat port)/health" >/dev/null
 	same "$(jq -r .path log)" /health
@@ -268,7 +268,7 @@ examples_of() {
 	printf '#!/bin/sh\nshift\nexec "$@"\n' >"$T/ssh"
 	printf '#!/bin/sh\necho "$1"\n' >"$T/git"
 	chmod +x "$T/ssh" "$T/git"
-	wait_for test -S "$T/far"
+	wait_for listens "$T/far"
 	wait_for test -S "$(realm_dir)/run/peerd.sock"
 	examples_of rkat-comms.1 >s
 	rc=0
