@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/fs.h"
 #include "base/nanny.h"
 #include "base/proc.h"
 #include "base/util.h"
@@ -135,32 +136,34 @@ proc_fd(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-/* The n-th number of a small file of /proc, or 0. */
-static long
-proc_number(const char *path, int n)
+int
+proc_memory(pid_t pid)
 {
-	FILE *f = fopen(path, "re");
-	long v = 0;
+	struct buf b = BUF_INIT;
+	char path[64];
+	int fd = -1;
 
-	while (f && n-- > 0)
-		if (fscanf(f, "%ld", &v) != 1)
-			v = 0;
-	if (f)
-		fclose(f);
-	return v;
+	/* The nanny's one child. */
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+	if (fs_read(path, sizeof path, &b, NULL) == 0 && atol(buf_str(&b)) > 0) {
+		snprintf(path, sizeof path, "/proc/%ld/statm", atol(buf_str(&b)));
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	buf_free(&b);
+	return fd;
 }
 
 size_t
-proc_resident(pid_t pid)
+proc_resident(int memory)
 {
-	char path[64];
-	long child;
+	char text[128];
+	ssize_t n = pread(memory, text, sizeof text - 1, 0);
+	long pages = 0;
 
-	snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
-	child = proc_number(path, 1);
-	snprintf(path, sizeof path, "/proc/%ld/statm", child);
-	return child > 0 ? (size_t)proc_number(path, 2) *
-	    (size_t)sysconf(_SC_PAGESIZE) : 0;
+	text[n > 0 ? n : 0] = '\0';
+	if (sscanf(text, "%*d %ld", &pages) != 1)
+		return 0;
+	return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 bool

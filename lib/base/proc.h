@@ -48,8 +48,10 @@ int proc_end(pid_t pid, int64_t grace_ms);
 bool proc_poll(pid_t pid, int *status);
 /* A descriptor that polls readable when pid and all of its children ended (pidfd), or -1. */
 int proc_fd(pid_t pid);
-/* Resident bytes of the program, or 0 if they are not known. */
-size_t proc_resident(pid_t pid);
+/* A descriptor that knows the program's memory, or -1. */
+int proc_memory(pid_t pid);
+/* Its resident bytes, from there, or 0 if they are not known. */
+size_t proc_resident(int memory);
 /* pipe with O_CLOEXEC on both ends; rw[0] reads. */
 int proc_pipe(int rw[2], struct err *e);
 /* argv[0] as proc_spawn finds it, new; NULL: there is none. */

@@ -36,6 +36,7 @@ struct worker {
 	struct job *job;
 	struct event *timer;	/* to kill it, or to interrupt again */
 	unsigned jobs, looked;	/* looked at its size after so many */
+	int memory;		/* where that is read; -1: not opened yet */
 	bool retired;		/* gets no more jobs */
 	bool interrupting;
 	int64_t patience;	/* how long, by the monotonic clock */

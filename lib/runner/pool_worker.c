@@ -25,6 +25,8 @@ worker_free(struct worker *w)
 	w->pool->n_workers--;
 	event_free(w->timer);
 	wire_free(w->wire);
+	if (w->memory >= 0)
+		close(w->memory);
 	free(w);
 }
 
@@ -248,6 +250,7 @@ worker_new(struct pool *p, struct err *e)
 		w = xcalloc(1, sizeof *w);
 		w->pool = p;
 		w->pid = pid;
+		w->memory = -1;
 		h.arg = w;
 		w->wire = wire_new(p->o.base, fds[0], fds[0], ANSWER_MAX, 0,
 		    &h);
@@ -260,13 +263,20 @@ worker_new(struct pool *p, struct err *e)
 	return w;
 }
 
+/* Once after each job. */
+static bool
+too_large(struct worker *w)
+{
+	if (w->looked == w->jobs)
+		return false;
+	w->looked = w->jobs;
+	if (w->memory < 0)
+		w->memory = proc_memory(w->pid);
+	return proc_resident(w->memory) > w->pool->o.too_large;
+}
+
 bool
 worker_worn_out(struct worker *w)
 {
-	const struct pool_opts *o = &w->pool->o;
-	bool looked = w->looked == w->jobs;
-
-	w->looked = w->jobs;
-	return w->jobs >= o->recycle ||
-	    (!looked && proc_resident(w->pid) > o->too_large);
+	return w->jobs >= w->pool->o.recycle || too_large(w);
 }

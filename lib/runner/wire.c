@@ -22,6 +22,7 @@ struct wire {
 	uint64_t written;
 	size_t line_max, high;
 	bool skip;			/* inside a line that is too long */
+	bool waits;			/* for room: the writer is added */
 	bool stopped, paused, broken;
 	bool held;			/* lines of in wait for the end of a pause */
 	int depth;			/* callbacks under way */
@@ -192,12 +193,50 @@ balance(struct wire *w)
 }
 
 static void
+writer_stop(struct wire *w)
+{
+	event_del(w->writer);
+	w->waits = false;
+}
+
+static void
 broke(struct wire *w)
 {
 	w->broken = true;
-	event_del(w->writer);
+	writer_stop(w);
 	buf_trunc(&w->out, w->sent = 0);
 	w->hooks.ended(w->hooks.arg, true);
+}
+
+/* What there is after a write waits for the next turn of the loop: others have theirs. */
+static void
+wait_for_room(struct wire *w)
+{
+	if (w->waits)
+		return;
+	event_del(w->writer);
+	event_add(w->writer, NULL);
+	w->waits = true;
+}
+
+static void
+wrote(struct wire *w, size_t n)
+{
+	w->sent += n;
+	w->written += n;
+	if (w->sent > READ_SIZE && w->sent > w->out.n / 2) {
+		buf_drop(&w->out, w->sent);
+		w->sent = 0;
+	}
+	balance(w);
+	if (!wire_backlog(w)) {
+		buf_trunc(&w->out, w->sent = 0);
+		writer_stop(w);
+		if (w->hooks.flushed)
+			w->hooks.flushed(w->hooks.arg);
+	}
+	if (wire_backlog(w) && !w->freed)
+		wait_for_room(w);
 }
 
 static void
@@ -207,26 +246,15 @@ writable(evutil_socket_t fd, short what, void *arg)
 	ssize_t n = write(fd, w->out.p + w->sent, wire_backlog(w));
 
 	(void)what;
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+	if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+		wait_for_room(w);
 		return;
-	enter(w);
-	if (n < 0) {
-		broke(w);
-	} else {
-		w->sent += (size_t)n;
-		w->written += (size_t)n;
-		if (w->sent > READ_SIZE && w->sent > w->out.n / 2) {
-			buf_drop(&w->out, w->sent);
-			w->sent = 0;
-		}
-		balance(w);
-		if (!wire_backlog(w)) {
-			buf_trunc(&w->out, w->sent = 0);
-			event_del(w->writer);
-			if (w->hooks.flushed)
-				w->hooks.flushed(w->hooks.arg);
-		}
 	}
+	enter(w);
+	if (n < 0)
+		broke(w);
+	else
+		wrote(w, (size_t)n);
 	leave(w);
 }
 
@@ -235,8 +263,9 @@ wire_put(struct wire *w, const char *p, size_t n)
 {
 	if (w->broken || w->out_fd < 0 || !n)
 		return;
+	/* Once for all that this turn of the loop puts; most often there is room. */
 	if (!wire_backlog(w))
-		event_add(w->writer, NULL);
+		event_active(w->writer, EV_WRITE, 0);
 	buf_put(&w->out, p, n);
 	balance(w);
 }
@@ -246,7 +275,7 @@ wire_hang_up(struct wire *w)
 {
 	if (w->out_fd < 0)
 		return;
-	event_del(w->writer);
+	writer_stop(w);
 	if (w->out_fd == w->in_fd)
 		shutdown(w->out_fd, SHUT_WR);
 	else
