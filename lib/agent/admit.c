@@ -271,17 +271,18 @@ admit_last_prompt(const struct agent *a, struct buf *text)
 static void
 say_started(struct agent *a)
 {
+	bool first = a->run.attempts == 0 && a->run.deaths == 0;
 	struct buf prompt = BUF_INIT;
 	char last[32];
 
-	eventlog_last_lifecycle(a->log, last);
-	if ((a->run.attempts == 0 && a->run.deaths == 0) ||
-	    strcmp(last, "run_started")) {
-		admit_last_prompt(a, &prompt);
-		emit_run_started(agent_event(a), a->s.id, buf_str(&prompt),
-		    prompt.n);
-		agent_say(a);
+	if (!first) {
+		eventlog_last_lifecycle(a->log, last);
+		if (!strcmp(last, "run_started"))
+			return;
 	}
+	admit_last_prompt(a, &prompt);
+	emit_run_started(agent_event(a), a->s.id, buf_str(&prompt), prompt.n);
+	agent_say(a);
 	buf_free(&prompt);
 }
 

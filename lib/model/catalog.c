@@ -50,18 +50,38 @@ provider_parse(const char *s, enum provider *p)
 
 /* ---- files ---- */
 
-/* The built-in file never changes, and workers look into it for every run. */
+/*
+ * The built-in file never changes, and workers look into it for every run, most often
+ * for the same model.
+ */
+static struct {
+	struct jtext models, defaults;
+	char *id;		/* that was looked for last */
+	struct jtext entry;
+} built_in;
+
 static void
 open_built_in(struct catalog *c)
 {
-	static struct jtext models, defaults;
+	if (!built_in.models.p) {
+		struct jtext all = json_text(data_models);
 
-	if (!models.p) {
-		models = json_get(json_text(data_models), "models");
-		defaults = json_get(json_text(data_models), "defaults");
+		built_in.models = json_get(all, "models");
+		built_in.defaults = json_get(all, "defaults");
 	}
-	c->layers[1] = models;
-	c->defaults[1] = defaults;
+	c->layers[1] = built_in.models;
+	c->defaults[1] = built_in.defaults;
+}
+
+static struct jtext
+find_built_in(const char *id)
+{
+	if (!built_in.id || strcmp(built_in.id, id)) {
+		free(built_in.id);
+		built_in.id = xstrdup(id);
+		built_in.entry = json_get(built_in.models, id);
+	}
+	return built_in.entry;
 }
 
 int
@@ -103,11 +123,8 @@ catalog_close(struct catalog *c)
 struct catalog_entry
 catalog_find(const struct catalog *c, const char *id)
 {
-	struct catalog_entry m = { .in = { JTEXT_NONE } };
-
-	for (size_t i = 0; i < COUNT(m.in); i++)
-		m.in[i] = json_get(c->layers[i], id);
-	return m;
+	return (struct catalog_entry){ .in = { json_get(c->layers[0], id),
+	    find_built_in(id) } };
 }
 
 struct jtext
