@@ -168,11 +168,29 @@ setup(struct db *db, struct err *e)
 	return v < db_version ? migrate(db, e) : 0;
 }
 
+/*
+ * One thread uses it, nobody asks it for statistics, and the small tables that a
+ * statement makes for itself (each IN of a CHECK) need no room for 20 pages.
+ */
+static void
+configure(void)
+{
+	static bool done;
+
+	if (done)
+		return;
+	done = true;
+	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+}
+
 static struct db *
 open_as(const struct realm *r, const char *name, int flags, struct err *e)
 {
 	struct db *db = xcalloc(1, sizeof *db);
 
+	configure();
 	db->realm = r;
 	db->writers = -1;
 	if (sqlite3_open_v2(name, &db->h, flags | SQLITE_OPEN_NOMUTEX,
