@@ -311,16 +311,16 @@ $A"
 	same "$status" 2
 	run rkat-comms prune --before 0s
 	same "$status" 2
-	for n in 1 2 3; do id[n]=$(letter "$(rkat-comms send far "$n" 2>/dev/null)"); done
-	db "UPDATE letters SET state = 'delivered' WHERE id = '${id[1]}'; UPDATE letters SET state = 'expired' WHERE id = '${id[2]}';
+	for n in 1 2 3; do ids[n]=$(letter "$(rkat-comms send far "$n" 2>/dev/null)"); done
+	db "UPDATE letters SET state = 'delivered' WHERE id = '${ids[1]}'; UPDATE letters SET state = 'expired' WHERE id = '${ids[2]}';
 	    UPDATE letters SET created_ms = created_ms - 7200000, changed_ms = changed_ms - 7200000; UPDATE hops SET at_ms = at_ms - 7200000"
 	same "$(rkat-comms prune --before 3h)" '{"letters":0,"arrivals":0,"hops":0}'
 	same "$(rkat-comms prune --before 1h)" '{"letters":1,"arrivals":0,"hops":1}'
-	run rkat-comms trace "${id[1]}"
+	run rkat-comms trace "${ids[1]}"
 	same "$status" 1
-	has "$output" "nothing is known of ${id[1]}"
+	has "$output" "nothing is known of ${ids[1]}"
 	same "$(rkat-comms prune --before 1h --dead --json)" '{"letters":1,"arrivals":0,"hops":1}'
-	same "$(rkat-comms outbox --json | jq -r .envelope_id)" "${id[3]}"	# it still waits
+	same "$(rkat-comms outbox --json | jq -r .envelope_id)" "${ids[3]}"	# it still waits
 	same "$(rkat-comms --realm nobody prune --before 1h)" '{"letters":0,"arrivals":0,"hops":0}'
 	[ ! -e "$RKAT_STATE_ROOT/nobody" ]
 }

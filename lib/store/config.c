@@ -217,7 +217,7 @@ put_sources(const struct realm *r, struct buf *b)
 		struct buf text = BUF_INIT;
 		struct err e = ERR_NONE;
 
-		if (files[i] && i < LAYERS)
+		if (i < LAYERS && files[i])
 			fs_read(files[i], CONFIG_MAX, &text, &e);
 		put_part(b, buf_str(&text), text.n);
 		put_part(b, files[i] ? files[i] : "", files[i] ?
