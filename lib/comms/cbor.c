@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
 #include "comms/cbor.h"
+#include "comms/cbor_impl.h"
 
 /* Heads and the walk over them. */
 
@@ -106,9 +108,32 @@ static const struct cbor_callbacks callbacks = {
 	.indef_break = on_break,
 };
 
-/* False: there is no whole head here, or one that is not of the subset. */
+/* The usual heads without the library's detour: one byte, what follows is there. */
 static bool
-take(struct cbor *c, struct cbor_head *h)
+take_short(struct cbor *c, struct cbor_head *h)
+{
+	static const enum cbor_kind kinds[] = { CBOR_UINT, CBOR_NEGINT,
+	    CBOR_BYTES, CBOR_TEXT, CBOR_ARRAY, CBOR_MAP };
+	unsigned major, value;
+	size_t n;
+
+	if (!c->n || (major = *c->p >> 5) >= COUNT(kinds) ||
+	    (value = *c->p & 31) > 23)
+		return false;
+	n = major == 2 || major == 3 ? value : 0;	/* a string's bytes */
+	if (n >= c->n)
+		return false;
+	h->kind = kinds[major];
+	h->value = value;
+	h->indefinite = false;
+	h->text = (struct cbor){ c->p + 1, n };
+	c->p += 1 + n;
+	c->n -= 1 + n;
+	return true;
+}
+
+static bool
+take_any(struct cbor *c, struct cbor_head *h)
 {
 	struct found f = { .refused = false };
 	struct cbor_decoder_result r;
@@ -122,155 +147,20 @@ take(struct cbor *c, struct cbor_head *h)
 	return true;
 }
 
+bool
+cbor_take(struct cbor *c, struct cbor_head *h)
+{
+	return take_short(c, h) || take_any(c, h);
+}
+
 void
 cbor_head(struct cbor *c, struct cbor_head *h)
 {
-	if (!take(c, h))
+	if (!cbor_take(c, h))
 		*h = (struct cbor_head){ .kind = CBOR_BREAK };
 }
 
-/* ---- the check ---- */
-
-static int
-bad(struct err *e, const char *what)
-{
-	return err_set(e, E_INVALID_PARAMS, "decode: %s", what);
-}
-
-static int check(struct cbor *c, int depth, bool may_end, struct err *e);
-
-/* The parts of an indefinite string: definite ones of the same kind. */
-static int
-check_parts(struct cbor *c, enum cbor_kind kind, struct err *e)
-{
-	struct cbor_head h;
-
-	for (;;) {
-		if (!take(c, &h))
-			return bad(e, "a string without its end");
-		if (h.kind == CBOR_BREAK)
-			return 0;
-		if (h.kind != kind || h.indefinite)
-			return bad(e, "a string of parts of another kind");
-		if (kind == CBOR_TEXT && !utf8_valid((const char *)h.text.p,
-		    h.text.n))
-			return bad(e, "text that is not UTF-8");
-	}
-}
-
-static int
-by_bytes(const void *a, const void *b)
-{
-	const struct buf *x = a, *y = b;
-
-	if (x->n != y->n)
-		return x->n < y->n ? -1 : 1;
-	return x->n ? memcmp(x->p, y->p, x->n) : 0;
-}
-
-struct keys {
-	struct buf *v;
-	size_t n, room;
-};
-
-static void
-add_key(struct keys *k, struct cbor key)
-{
-	if (k->n == k->room) {
-		k->room = k->room ? k->room * 2 : 8;
-		k->v = xrealloc(k->v, k->room * sizeof *k->v);
-	}
-	k->v[k->n] = (struct buf)BUF_INIT;
-	cbor_string(key, &k->v[k->n++]);
-}
-
-/* Is one there twice?  Frees them. */
-static bool
-twice(struct keys *k)
-{
-	bool found = false;
-
-	if (k->n)
-		qsort(k->v, k->n, sizeof *k->v, by_bytes);
-	for (size_t i = 1; i < k->n; i++)
-		found |= by_bytes(&k->v[i - 1], &k->v[i]) == 0;
-	while (k->n)
-		buf_free(&k->v[--k->n]);
-	free(k->v);
-	return found;
-}
-
-static int
-check_pairs(struct cbor *c, const struct cbor_head *h, int depth,
-    struct keys *keys, struct err *e)
-{
-	int rc;
-
-	for (uint64_t i = 0; h->indefinite || i < h->value; i++) {
-		struct cbor at = *c;
-
-		if ((rc = check(c, depth, h->indefinite, e)) != 0)
-			return rc > 0 ? 0 : -1;
-		if (cbor_kind(at) != CBOR_TEXT)
-			return bad(e, "a key that is not text");
-		add_key(keys, at);
-		if (check(c, depth, false, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-check_map(struct cbor *c, const struct cbor_head *h, int depth, struct err *e)
-{
-	struct keys keys = { .v = NULL };
-	int rc = check_pairs(c, h, depth, &keys, e);
-
-	return twice(&keys) && rc == 0 ? bad(e, "a key twice") : rc;
-}
-
-/* One item off the front.  1: it was the break that may stand here. */
-static int
-check(struct cbor *c, int depth, bool may_end, struct err *e)
-{
-	struct cbor_head h;
-	int rc;
-
-	if (!take(c, &h))
-		return bad(e, "not a whole item of the known kinds");
-	if (depth >= CBOR_DEPTH)
-		return bad(e, "nested too deep");
-	switch (h.kind) {
-	case CBOR_BREAK:
-		return may_end ? 1 : bad(e, "an end of nothing");
-	case CBOR_BYTES:
-		return h.indefinite ? check_parts(c, h.kind, e) : 0;
-	case CBOR_TEXT:
-		if (h.indefinite)
-			return check_parts(c, h.kind, e);
-		return utf8_valid((const char *)h.text.p, h.text.n) ? 0 :
-		    bad(e, "text that is not UTF-8");
-	case CBOR_ARRAY:
-		for (uint64_t i = 0; h.indefinite || i < h.value; i++)
-			if ((rc = check(c, depth + 1, h.indefinite, e)) != 0)
-				return rc > 0 ? 0 : -1;
-		return 0;
-	case CBOR_MAP:
-		return check_map(c, &h, depth + 1, e);
-	default:
-		return 0;
-	}
-}
-
-int
-cbor_check(struct cbor c, struct err *e)
-{
-	if (check(&c, 0, false, e) < 0)
-		return -1;
-	return c.n ? bad(e, "bytes behind the item") : 0;
-}
-
-/* ---- the walk over what was checked ---- */
+/* ---- the walk ---- */
 
 /*
  * Without recursion: how many items are still to come, per level, is a counter; a level
@@ -292,7 +182,7 @@ cbor_item(struct cbor *c)
 			depth--;
 			continue;
 		}
-		if (!take(c, &h))
+		if (!cbor_take(c, &h))
 			break;
 		if (h.kind == CBOR_BREAK) {
 			depth--;
@@ -345,13 +235,13 @@ cbor_iter(struct cbor map)
 bool
 cbor_next(struct cbor_iter *it, struct cbor *key, struct cbor *value)
 {
-	if (it->indefinite ? !it->rest.n || cbor_kind(it->rest) == CBOR_BREAK :
-	    !it->left)
+	if (!it->rest.n || (it->indefinite ?
+	    cbor_kind(it->rest) == CBOR_BREAK : !it->left))
 		return false;
 	it->left--;
 	*key = cbor_item(&it->rest);
 	*value = cbor_item(&it->rest);
-	return true;
+	return value->n > 0;	/* else it was not checked, and is none */
 }
 
 void
@@ -375,9 +265,15 @@ cbor_string(struct cbor item, struct buf *out)
 static bool
 is_text(struct cbor key, const char *s)
 {
+	struct cbor_head h;
+	struct cbor c = key;
 	struct buf b = BUF_INIT;
 	bool same;
 
+	cbor_head(&c, &h);
+	if (!h.indefinite)
+		return h.kind == CBOR_TEXT && h.text.n == strlen(s) &&
+		    !memcmp(h.text.p, s, h.text.n);
 	cbor_string(key, &b);
 	same = b.n == strlen(s) && !memcmp(buf_str(&b), s, b.n);
 	buf_free(&b);

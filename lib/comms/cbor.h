@@ -66,12 +66,24 @@ struct cbor cbor_get(struct cbor map, const char *key);
 void cbor_string(struct cbor item, struct buf *out);
 
 /*
- * The canonical form, appended: shortest heads, definite lengths, the keys of every map
- * by length and then bytewise.  keep, if not NULL, says which keys of the outermost map
- * stay.
+ * The canonical form of what passes the check, appended: shortest heads, definite
+ * lengths, the keys of every map by length and then bytewise.
  */
-void cbor_canonical(struct cbor item, bool (*keep)(void *arg, struct cbor key),
-    void *arg, struct buf *out);
+void cbor_canonical(struct cbor item, struct buf *out);
+
+/* What passed the check (NULL: it did not), with the order of all its keys. */
+struct cbor_index;
+struct cbor_index *cbor_index(struct cbor c, struct err *e);
+void cbor_index_free(struct cbor_index *x);
+/* cbor_get on the outermost map, without a walk. */
+struct cbor cbor_index_get(const struct cbor_index *x, const char *key);
+/*
+ * The canonical form of the map that such a key has, appended, without those of its own
+ * keys that `keep`, if it is not NULL, does not like.  How many these are.
+ */
+size_t cbor_index_put(const struct cbor_index *x, const char *key,
+    bool (*keep)(void *arg, const char *key, size_t n), void *arg,
+    struct buf *out);
 
 /* ---- writing ---- */
 

@@ -6,7 +6,7 @@
 
 #include "base/jput.h"
 #include "comms/cbor.h"
-#include "comms/cbor_put.h"
+#include "comms/cbor_impl.h"
 
 /* JSON to CBOR and back, no number changed on the way (comms sheet section 5). */
 

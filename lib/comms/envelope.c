@@ -181,31 +181,14 @@ struct ids {
 	unsigned char id[16], from[KEY_LEN], to[KEY_LEN];
 };
 
-static bool
-known(void *arg, struct cbor key)
-{
-	const struct kind *k = arg;
-	struct buf name = BUF_INIT;
-	bool found;
-
-	cbor_string(key, &name);
-	found = !strcmp(buf_str(&name), "type");
-	for (const struct member *m = k->members; m->name && !found; m++)
-		found = !strcmp(buf_str(&name), m->name);
-	buf_free(&name);
-	return found;
-}
-
-/* only: of the kind's members, those that we know. */
+/* What comes before the kind's map. */
 static void
-put_signable(struct buf *b, const struct ids *ids, struct cbor kind,
-    const struct kind *only)
+put_ids(struct buf *b, const struct ids *ids)
 {
 	cbor_put_array(b, 4);
 	cbor_put_bytes(b, ids->id, sizeof ids->id);
 	cbor_put_bytes(b, ids->from, KEY_LEN);
 	cbor_put_bytes(b, ids->to, KEY_LEN);
-	cbor_canonical(kind, only ? known : NULL, (void *)(uintptr_t)only, b);
 }
 
 /* kind: its map, as put_kind made it. */
@@ -218,8 +201,9 @@ put_signable_of(struct buf *b, const struct envelope *v,
 	uuid_bytes(v->id, ids.id);
 	memcpy(ids.from, v->from, KEY_LEN);
 	memcpy(ids.to, v->to, KEY_LEN);
-	put_signable(b, &ids, (struct cbor){ (const unsigned char *)kind->p,
-	    kind->n }, NULL);
+	put_ids(b, &ids);
+	cbor_canonical((struct cbor){ (const unsigned char *)kind->p,
+	    kind->n }, b);
 }
 
 int
@@ -293,12 +277,11 @@ bad(struct err *e, const char *what)
 	return err_set(e, E_INVALID_PARAMS, "decode: %s", what);
 }
 
-/* A byte string of that many bytes. */
+/* A byte string of that many bytes, the value of `key`. */
 static int
-take_bytes(struct cbor map, const char *key, unsigned char *out, size_t n,
+take_bytes(struct cbor v, const char *key, unsigned char *out, size_t n,
     struct err *e)
 {
-	struct cbor v = cbor_get(map, key);
 	struct buf b = BUF_INIT;
 	int rc = 0;
 
@@ -395,53 +378,61 @@ kind_json(const struct kind *k, struct cbor map, char **json, struct err *e)
 	return 0;
 }
 
+static bool
+known(void *arg, const char *key, size_t n)
+{
+	const struct kind *k = arg;
+	const struct member *m = k->members;
+
+	while (m->name && (strlen(m->name) != n || memcmp(m->name, key, n)))
+		m++;
+	return m->name || (n == 4 && !memcmp(key, "type", n));
+}
+
 /*
  * Over everything that came, or else over what the reference would know of it, if that
  * is less: one check is all that most forgeries are worth.
  */
 static bool
-signed_by(const struct ids *ids, struct cbor map, const struct kind *k,
-    const unsigned char sig[SIG_LEN])
+signed_by(const struct ids *ids, const struct cbor_index *x,
+    const struct kind *k, const unsigned char sig[SIG_LEN])
 {
-	struct buf all = BUF_INIT, some = BUF_INIT;
+	struct buf b = BUF_INIT;
 	bool good;
 
-	put_signable(&all, ids, map, NULL);
-	good = key_verify(ids->from, all.p, all.n, sig);
+	put_ids(&b, ids);
+	cbor_index_put(x, "kind", NULL, NULL, &b);
+	good = key_verify(ids->from, b.p, b.n, sig);
 	if (!good) {
-		put_signable(&some, ids, map, k);
-		good = some.n < all.n &&
-		    key_verify(ids->from, some.p, some.n, sig);
+		buf_trunc(&b, 0);
+		put_ids(&b, ids);
+		good = cbor_index_put(x, "kind", known,
+		    (void *)(uintptr_t)k, &b) &&
+		    key_verify(ids->from, b.p, b.n, sig);
 	}
-	buf_free(&all);
-	buf_free(&some);
+	buf_free(&b);
 	return good;
 }
 
-int
-envelope_open(const void *p, size_t n, struct envelope *v, struct err *e)
+static int
+open_indexed(const struct cbor_index *x, struct envelope *v, struct err *e)
 {
-	struct cbor c = { p, n }, map;
+	struct cbor map = cbor_index_get(x, "kind");
 	unsigned char sig[SIG_LEN];
 	const struct kind *k;
 	struct ids ids;
 
-	memset(v, 0, sizeof *v);
-	if (cbor_check(c, e) < 0)
+	if (take_bytes(cbor_index_get(x, "id"), "id", ids.id, 16, e) < 0 ||
+	    take_bytes(cbor_index_get(x, "from"), "from", ids.from, KEY_LEN,
+	    e) < 0 ||
+	    take_bytes(cbor_index_get(x, "to"), "to", ids.to, KEY_LEN, e) < 0 ||
+	    take_bytes(cbor_index_get(x, "sig"), "sig", sig, SIG_LEN, e) < 0)
 		return -1;
-	if (cbor_kind(c) != CBOR_MAP)
-		return bad(e, "an envelope is a map");
-	if (take_bytes(c, "id", ids.id, 16, e) < 0 ||
-	    take_bytes(c, "from", ids.from, KEY_LEN, e) < 0 ||
-	    take_bytes(c, "to", ids.to, KEY_LEN, e) < 0 ||
-	    take_bytes(c, "sig", sig, SIG_LEN, e) < 0)
-		return -1;
-	map = cbor_get(c, "kind");
 	if (!map.p || cbor_kind(map) != CBOR_MAP)
 		return bad(e, "`kind` is not a map");
 	if (!(k = kind_named(map)))
 		return bad(e, "a kind that nobody knows");
-	if (!signed_by(&ids, map, k, sig))
+	if (!signed_by(&ids, x, k, sig))
 		return err_set(e, E_INVALID_PARAMS,
 		    "signature: it is not the sender's");
 	v->kind = (enum envelope_kind)(k - kinds);
@@ -452,16 +443,30 @@ envelope_open(const void *p, size_t n, struct envelope *v, struct err *e)
 }
 
 int
+envelope_open(const void *p, size_t n, struct envelope *v, struct err *e)
+{
+	struct cbor c = { p, n };
+	struct cbor_index *x = cbor_index(c, e);
+	int rc = -1;
+
+	memset(v, 0, sizeof *v);
+	if (x && cbor_kind(c) != CBOR_MAP)
+		bad(e, "an envelope is a map");
+	else if (x)
+		rc = open_indexed(x, v, e);
+	cbor_index_free(x);
+	return rc;
+}
+
+int
 envelope_from(const void *p, size_t n, unsigned char from[KEY_LEN],
     struct err *e)
 {
 	struct cbor c = { p, n };
 
-	if (cbor_check(c, e) < 0)
-		return -1;
 	if (cbor_kind(c) != CBOR_MAP)
 		return bad(e, "an envelope is a map");
-	return take_bytes(c, "from", from, KEY_LEN, e);
+	return take_bytes(cbor_get(c, "from"), "from", from, KEY_LEN, e);
 }
 
 /* ---- acknowledgements ---- */

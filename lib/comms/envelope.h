@@ -11,7 +11,7 @@
 /*
  * Signed envelopes (comms sheet sections 3 to 6): frame = 4 bytes of length, big endian,
  * and one CBOR map; the signature is over the canonical form of [id, from, to, kind].
- * Built and taken apart as CBOR trees (libcbor): no number passes through a double.
+ * Built and taken apart as CBOR (comms/cbor.h): no number passes through a double.
  */
 #define FRAME_MAX 1048576	/* bytes behind the length */
 
@@ -48,8 +48,8 @@ int envelope_seal(struct envelope *v, const struct identity *k,
  */
 int envelope_open(const void *p, size_t n, struct envelope *v, struct err *e);
 /*
- * Who says that he sent it: before the costly check of the signature.  INVALID_PARAMS
- * "decode: ..." if it is not even a frame's CBOR.
+ * Who says that he sent it, before anything else of the frame is looked at; it may be
+ * no frame yet.  INVALID_PARAMS "decode: ..." if nobody says so.
  */
 int envelope_from(const void *p, size_t n, unsigned char from[KEY_LEN],
     struct err *e);

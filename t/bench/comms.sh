@@ -6,6 +6,10 @@ verify=$1
 row "envelopes opened and verified, 500 bytes" "$2/s" "$1/s" "$(ratio "$2" "$1") of bare crypto_sign_verify_detached"
 row "envelopes sealed" "$4/s" "$3/s" "$(ratio "$4" "$3") of bare crypto_sign_detached"
 row "  opened, trusted and admitted, 64 a commit" "$5/s" "$1/s" "$(ratio "$5" "$1") of bare verify"
+set -- $("$B/t/bench/forged")
+f=$2 v=$1
+shift 2
+row "a forged frame of 1 MiB, refused" "$f ms" "$v ms" "$(ratio "$f" "$v") of bare verify over 1 MiB; the dearest of six shapes: $*"
 
 # peerd: its pid is $srv, its port $port.
 printf 'peer_rate = 1000000\npeer_burst = 1000000\n' >"$T/limits"
