@@ -32,6 +32,7 @@ struct item {
 	char session[UUID_LEN + 1];	/* whom it is for; "": the realm */
 	char *text;		/* or a plain event */
 	size_t text_len;
+	bool resident;		/* it is */
 	bool admitted, fresh;	/* fresh: not seen before */
 };
 STAILQ_HEAD(items, item);
@@ -130,11 +131,14 @@ admit_one(struct peerd *p, struct item *i)
 	struct err e = ERR_NONE;
 	int rc;
 
-	if (!i->text && (rc = keys_find(p, i->v.to, i->session, &e)) <= 0) {
+	if (!i->text && (rc = keys_find(p, i->v.to, i->session,
+	    &i->resident, &e)) <= 0) {
 		gate_refuse(p, rc ? "failed" : "misaddressed", source, rc ?
 		    e.text : "nobody of this realm");
 		return;
 	}
+	if (i->text)
+		i->resident = is_resident(p, i->session);
 	if (db_mark(p->db, &e) < 0)
 		goto failed;
 	rc = i->text ? admit_text(p, i, &e) : admit_envelope(p, i, &e);
@@ -201,7 +205,7 @@ wake_all(struct peerd *p, const struct items *items)
 			    !strcmp(i->session, j->session))
 				break;
 		if (j == i)
-			resident_wake(p, i->session);
+			resident_wake(p, i->session, i->resident);
 	}
 }
 

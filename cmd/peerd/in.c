@@ -19,9 +19,9 @@
 #include "serve/accept.h"
 
 /*
- * One connection, one envelope, at most one ACK (comms sheet sections 3 and 7).  No more
- * is read than the frame that was announced, and what waits in memory for its rest is
- * bounded: small frames by the number of connections, large ones by a common purse.
+ * One connection, one envelope, at most one ACK (comms sheet sections 3 and 7).  What
+ * waits in memory for the rest of a frame is bounded: small frames by the number of
+ * connections, large ones by a common purse.
  *
  * Over TCP a connection ends in order only when its envelope was admitted; if it was
  * not, or we died, it is reset.  So who sends a kind that has no ACK can tell, too.
@@ -31,6 +31,7 @@
  */
 #define SMALL_FRAME ((size_t)65536)
 #define HEAD 4			/* its length, big endian */
+#define FIRST 4096		/* read at first: most frames are shorter */
 
 struct conn {
 	TAILQ_ENTRY(conn) link;
@@ -159,6 +160,7 @@ whole(struct conn *c)
 		buf_drop(&c->b, c->want);
 	} else {
 		b = c->b;
+		buf_trunc(&b, c->want);	/* no second one is looked at */
 		c->b = (struct buf)BUF_INIT;
 	}
 	admit_frame(c->p, b.p + HEAD, b.n - HEAD, &caller);
@@ -214,8 +216,9 @@ server_key(void *arg, const unsigned char key[KEY_LEN])
 {
 	const struct conn *c = arg;
 	char session[UUID_LEN + 1];
+	bool resident;
 
-	if (keys_find(c->p, key, session, NULL) <= 0)
+	if (keys_find(c->p, key, session, &resident, NULL) <= 0)
 		return NULL;
 	return keys_held(c->p, session, key, NULL);
 }
@@ -240,32 +243,45 @@ decrypt(struct conn *c, const void *p, size_t n)
 	return done;
 }
 
-/* As much as there is; a frame at a time goes on. */
+/* A frame at a time goes on. */
 static void
-on_sealed(struct conn *c)
+next_sealed(struct conn *c)
 {
-	char chunk[SMALL_FRAME];
-	ssize_t n = 0;
-
-	if (c->b.n < c->want) {
-		n = read(c->fd, chunk, sizeof chunk);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			return;
-		if (n <= 0) {
-			broke_off(c);
-			return;
-		}
-		if (!decrypt(c, chunk, (size_t)n))
-			return;
-		if (secure_ended(c->secure) && c->b.n < c->want) {
-			broke_off(c);
-			return;
-		}
-	}
 	if (c->want == HEAD && c->b.n >= HEAD && !announced(c))
 		return;
 	if (c->want > HEAD && c->b.n >= c->want)
 		whole(c);
+}
+
+static void
+take_sealed(struct conn *c, const void *p, size_t n)
+{
+	if (!decrypt(c, p, n))
+		return;
+	if (secure_ended(c->secure) && c->b.n < c->want)
+		broke_off(c);
+	else
+		next_sealed(c);
+}
+
+/* As much as there is. */
+static void
+on_sealed(struct conn *c)
+{
+	char chunk[SMALL_FRAME];
+	ssize_t n;
+
+	if (c->b.n >= c->want) {
+		next_sealed(c);
+		return;
+	}
+	n = read(c->fd, chunk, sizeof chunk);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0)
+		broke_off(c);
+	else
+		take_sealed(c, chunk, (size_t)n);
 }
 
 /* The first bytes were none of a frame. */
@@ -278,7 +294,7 @@ become_sealed(struct conn *c)
 	c->channel = "rkats";
 	c->server = (struct secure_server){ server_key, client_trusted, c };
 	c->secure = secure_accept(&c->server);
-	decrypt(c, first.p, first.n);
+	take_sealed(c, first.p, first.n);
 	buf_free(&first);
 }
 
@@ -288,7 +304,7 @@ static void
 on_readable(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
-	size_t room = c->want - c->b.n;
+	size_t room = c->want > HEAD ? c->want - c->b.n : FIRST - c->b.n;
 	ssize_t n;
 
 	(void)what;
@@ -307,12 +323,15 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	}
 	c->b.n += (size_t)n;
 	buf_end(&c->b);
-	if (c->b.n == HEAD && c->want == HEAD) {
-		if (!memcmp(c->b.p, SECURE_MAGIC, HEAD))
+	if (c->want == HEAD && c->b.n >= HEAD) {
+		if (!memcmp(c->b.p, SECURE_MAGIC, HEAD)) {
 			become_sealed(c);
-		else
-			announced(c);
-	} else if (c->b.n == c->want)
+			return;
+		}
+		if (!announced(c))
+			return;
+	}
+	if (c->want > HEAD && c->b.n >= c->want)
 		whole(c);
 }
 

@@ -75,7 +75,7 @@ keys_held(struct peerd *p, const char *session,
 
 int
 keys_find(struct peerd *p, const unsigned char key[KEY_LEN],
-    char session[UUID_LEN + 1], struct err *e)
+    char session[UUID_LEN + 1], bool *resident, struct err *e)
 {
 	char text[KEY_TEXT_LEN + 1];
 	struct participant row;
@@ -84,11 +84,13 @@ keys_find(struct peerd *p, const unsigned char key[KEY_LEN],
 
 	key_text(key, text);
 	*session = '\0';
+	*resident = false;
 	if ((rc = participant_by_key(p->db, text, &row, e)) < 0)
 		return -1;
 	if (rc == 0)
 		return keys_held(p, "", key, &none) != NULL;
 	memcpy(session, row.session, UUID_LEN + 1);
+	*resident = row.resident;
 	participant_free(&row);
 	return 1;
 }

@@ -125,9 +125,12 @@ void gate_close(struct peerd *p);
 /* ---- keys.c: the keys that we answer with ---- */
 
 void keys_open(struct peerd *p);
-/* Whose public key is it?  1: session's ("" for the realm's own); 0: nobody's here. */
+/*
+ * Whose public key is it?  1: session's ("" for the realm's own), which is given turns
+ * here if it is resident; 0: nobody's here.
+ */
 int keys_find(struct peerd *p, const unsigned char key[KEY_LEN],
-    char session[UUID_LEN + 1], struct err *e);
+    char session[UUID_LEN + 1], bool *resident, struct err *e);
 /* The secret of it, good until the next call; NULL if the session has another one now. */
 const struct identity *keys_held(struct peerd *p, const char *session,
     const unsigned char key[KEY_LEN], struct err *e);
@@ -152,8 +155,8 @@ bool is_resident(struct peerd *p, const char *session);
 void residents_look(struct peerd *p);
 /* Nothing runs for the session any more; if it still has work, it is tried later. */
 void resident_ended(struct peerd *p, const char *session);
-/* One session has new input; drained if it is one of ours, else its bell rings. */
-void resident_wake(struct peerd *p, const char *session);
+/* One session, resident or not, has new input; drained if it is one of ours, else its bell rings. */
+void resident_wake(struct peerd *p, const char *session, bool resident);
 /* Of --session, is there still one? */
 bool residents_left(struct peerd *p);
 

@@ -12,15 +12,24 @@
 
 #define RETRY_S 60	/* until those are tried again that nobody could help */
 
+/* Of --session, if there are any. */
+static bool
+is_chosen(const struct peerd *p, const char *session)
+{
+	bool found = p->o.n_sessions == 0;
+
+	for (size_t i = 0; i < p->o.n_sessions && !found; i++)
+		found = !strcmp(p->o.sessions[i], session);
+	return found;
+}
+
 bool
 is_resident(struct peerd *p, const char *session)
 {
 	struct participant row;
-	bool found = p->o.n_sessions == 0, resident;
+	bool resident;
 
-	for (size_t i = 0; i < p->o.n_sessions && !found; i++)
-		found = !strcmp(p->o.sessions[i], session);
-	if (!found || participant_load(p->db, session, &row, NULL) <= 0)
+	if (!is_chosen(p, session) || participant_load(p->db, session, &row, NULL) <= 0)
 		return false;
 	resident = row.resident;
 	participant_free(&row);
@@ -60,9 +69,10 @@ residents_look(struct peerd *p)
 }
 
 void
-resident_wake(struct peerd *p, const char *session)
+resident_wake(struct peerd *p, const char *session, bool resident)
 {
-	if (p->stopping || !p->o.workers || !is_resident(p, session))
+	if (p->stopping || !p->o.workers || !resident ||
+	    !is_chosen(p, session))
 		bell_ring(&p->realm, session, 'w');
 	else
 		drain_wake(p->drain, session);

@@ -17,12 +17,17 @@ sender_free(struct sender *s)
 	*s = (struct sender){ .name = NULL };
 }
 
-/* Trust may have changed; a list that is broken does not take away what we had. */
+/*
+ * Trust may have changed; a list that is broken does not take away what we had.  Those
+ * that share a commit share the look at it.
+ */
 static void
 refresh_trust(struct peerd *p)
 {
 	struct err e = ERR_NONE;
 
+	if (!admit_idle(p))
+		return;
 	if (trust_fresh(&p->realm, &p->trust, &e) < 0)
 		gate_refuse(p, "trust", "trusted_peers.json", e.text);
 }

@@ -232,19 +232,17 @@ put_length(struct buf *frame, size_t at, size_t n)
 		frame->p[at + i] = (char)(n >> (24 - 8 * i));
 }
 
-int
-envelope_seal(struct envelope *v, const struct identity *k,
+/* kind: its map, as put_kind made it. */
+static int
+seal(struct envelope *v, const struct buf *kind, const struct identity *k,
     struct buf *frame, struct err *e)
 {
-	struct buf kind = BUF_INIT, signable = BUF_INIT;
+	struct buf signable = BUF_INIT;
 	unsigned char sig[SIG_LEN], id[16];
 	size_t start = frame->n;
-	int rc = -1;
 
 	memcpy(v->from, identity_key(k), KEY_LEN);
-	if (put_kind(&kind, json_text(v->json), e) < 0)
-		goto done;
-	put_signable_of(&signable, v, &kind);
+	put_signable_of(&signable, v, kind);
 	identity_sign(k, signable.p, signable.n, sig);
 	uuid_bytes(v->id, id);
 	buf_put(frame, "\0\0\0\0", 4);
@@ -253,19 +251,29 @@ envelope_seal(struct envelope *v, const struct identity *k,
 	put_key_bytes(frame, "from", v->from, KEY_LEN);
 	put_key_bytes(frame, "to", v->to, KEY_LEN);
 	cbor_put_text(frame, "kind", 4);
-	buf_put(frame, kind.p, kind.n);
+	buf_put(frame, kind->p, kind->n);
 	put_key_bytes(frame, "sig", sig, sizeof sig);
+	buf_free(&signable);
 	if (frame->n - start - 4 > FRAME_MAX) {
 		err_set(e, E_INVALID_PARAMS, "message too large: %zu bytes "
 		    "(max %d)", frame->n - start - 4, FRAME_MAX);
 		buf_trunc(frame, start);
-		goto done;
+		return -1;
 	}
 	put_length(frame, start, frame->n - start - 4);
-	rc = 0;
-done:
+	return 0;
+}
+
+int
+envelope_seal(struct envelope *v, const struct identity *k,
+    struct buf *frame, struct err *e)
+{
+	struct buf kind = BUF_INIT;
+	int rc = put_kind(&kind, json_text(v->json), e);
+
+	if (rc == 0)
+		rc = seal(v, &kind, k, frame, e);
 	buf_free(&kind);
-	buf_free(&signable);
 	return rc;
 }
 
@@ -476,13 +484,19 @@ envelope_ack(const struct envelope *v, const struct identity *k,
     struct buf *frame, struct err *e)
 {
 	struct envelope a = { .kind = ENVELOPE_ACK };
+	struct buf kind = BUF_INIT;
+	unsigned char id[16];
 	int rc;
 
 	uuid_v4(a.id);
 	memcpy(a.to, v->from, KEY_LEN);
-	a.json = xasprintf("{\"type\":\"ack\",\"in_reply_to\":\"%s\"}", v->id);
-	rc = envelope_seal(&a, k, frame, e);
-	envelope_free(&a);
+	uuid_bytes(v->id, id);
+	cbor_put_map(&kind, 2);
+	cbor_put_text(&kind, "type", 4);
+	cbor_put_text(&kind, "ack", 3);
+	put_key_bytes(&kind, "in_reply_to", id, sizeof id);
+	rc = seal(&a, &kind, k, frame, e);
+	buf_free(&kind);
 	return rc;
 }
 

@@ -143,8 +143,9 @@ bell_ring(const struct realm *r, const char *session, char what)
 	int dirfd, fd = -1;
 	bool heard = false;
 
+	/* Most sleep: no socket for somebody who has no bell. */
 	if (bell_address(r, session, &a, &dirfd) == 0 &&
-	    (fd = bell_socket()) >= 0)
+	    access(a.sun_path, F_OK) == 0 && (fd = bell_socket()) >= 0)
 		heard = sendto(fd, &what, 1, MSG_NOSIGNAL,
 		    (struct sockaddr *)&a, sizeof a) == 1 ||
 		    errno == EAGAIN;	/* it rings already, up to the brim */
