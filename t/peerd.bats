@@ -57,6 +57,7 @@ setup_pair() {
 	setup_pair
 	peerd
 	same "$(peer raw "$AT" "$V1_FRAME" | cut -c 1-10)" 000000d3a5
+	same "$(peer raw "$AT" "$V1_FRAME$V1_FRAME" | wc -c)" 431	# one ACK: what follows is nothing
 	same "$(say "$SEED_A" "$B_KEY" "$HELLO")" ACK
 	same "$(arrived)" 2
 	same "$(db "SELECT session, kind, source, mode, wake, json_extract(body,
@@ -278,12 +279,12 @@ at_once() {
 	    "$(printf 'hello%d ' {0..59} | sed 's/ $//')"
 }
 
-@test "peerd: envelopes that wait together share a commit" {
+@test "peerd: envelopes that wait together share a commit, and a look at who is trusted" {
 	setup_pair
 	peerd
 	same "$(say "$SEED_A" "$B_KEY" "$HELLO")" ACK
 	trace() {
-		strace -qq -e trace=fsync,fdatasync -o "$T/syncs" -p "$PEERD" 3>&- &
+		strace -qq -e trace=fsync,fdatasync,%stat,socket -o "$T/calls" -p "$PEERD" 3>&- &
 		tracer=$!
 		wait_for eval '! grep -q "TracerPid:.0$" "/proc/$PEERD/status"'
 	}
@@ -291,8 +292,11 @@ at_once() {
 	kill "$tracer"
 	wait "$tracer" || :
 	same "$(cat "$T/acks")" "40 ACKs"
-	[ "$(wc -l <"$T/syncs")" -ge 1 ]
-	[ "$(wc -l <"$T/syncs")" -le 4 ] || { cat "$T/syncs" >&2; return 1; }
+	n=$(grep -c 'sync(' "$T/calls")
+	[ "$n" -ge 1 ]
+	[ "$n" -le 4 ] || { cat "$T/calls" >&2; return 1; }
+	[ "$(grep -c trusted_peers "$T/calls")" -le 12 ] || { cat "$T/calls" >&2; return 1; }
+	same "$(grep -c '^socket' "$T/calls")" 0	# for a bell that nobody has
 }
 
 @test "peerd: a resident gets a turn as soon as something comes for it" {
