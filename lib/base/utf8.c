@@ -1,4 +1,6 @@
 #include <ctype.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "base/json.h"
 
@@ -32,9 +34,18 @@ utf8_prefix(const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	size_t i = 0, len;
+	uint64_t eight;
 
-	while (i < n && (len = utf8_len(p + i, n - i)) > 0)
-		i += len;
+	for (; i < n; i += len) {
+		len = sizeof eight;	/* ASCII goes eight at a time */
+		if (n - i >= len) {
+			memcpy(&eight, p + i, len);
+			if (!(eight & UINT64_C(0x8080808080808080)))
+				continue;
+		}
+		if (!(len = utf8_len(p + i, n - i)))
+			break;
+	}
 	return i;
 }
 

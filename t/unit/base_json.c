@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/jput.h"
+#include "base/util.h"
 #include "test.h"
 
 static bool
@@ -236,4 +237,21 @@ TEST(pretty_printing_deep_text_stays_linear)
 	OK(b.n < 500 * depth);
 	buf_free(&b);
 	free(s);
+}
+
+TEST(utf8_is_right_up_to_the_byte_that_is_not)
+{
+	static const char *const bad[] = { "\x80", "\xff", "\xc3", "\xe2\x82",
+	    "\xed\xa0\x80" };
+	char s[40];
+
+	for (size_t at = 0; at < 24; at++)
+		for (size_t k = 0; k < COUNT(bad); k++) {
+			memset(s, 'x', sizeof s);
+			memcpy(s + at, bad[k], strlen(bad[k]));
+			OK(utf8_prefix(s, 32) == at);
+			OK(!utf8_valid(s, 32) && utf8_valid(s, at));
+			memcpy(s + at, "\xe2\x82\xac", 3);
+			OK(utf8_valid(s, 32) && utf8_prefix(s, at + 2) == at);
+		}
 }
