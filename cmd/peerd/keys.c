@@ -7,7 +7,7 @@
 #include "store/participants.h"
 
 /* So many secrets are held at once, whatever the number of sessions. */
-#define HELD 32
+#define HELD 128
 
 struct held {
 	char session[UUID_LEN + 1];	/* "": the realm's */
