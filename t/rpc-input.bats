@@ -272,7 +272,6 @@ runs_are() { [ "$(db "SELECT group_concat(state, ' ') FROM (SELECT state FROM ru
 	printf '#!/bin/sh\nexec strace -o "%s/trace" -e trace=fdatasync rkat-rpc "$@"\n' "$T" >"$T/spy"
 	chmod +x "$T/spy"
 	RPC=$T/spy
-	[ -z "${RKAT_SAN-}" ] || export ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0	# it cannot look where strace does
 	rpc
 	ID=$(got 1 session/create '{"prompt":"x","initial_turn":"deferred"}' | jq -r .result.session_id)
 	synced() { grep -c fdatasync "$T/trace"; }
