@@ -22,7 +22,7 @@ hear() {
 	rkat-peerd 2>"$T/peerd.err" 3>&- &
 	PEERD=$!
 }
-say() { rkat-comms send -s writer --json --wait delivered --timeout 20s "$@" >"$T/said"; }
+say() { rkat-comms send -s writer --json --wait delivered --timeout 60s "$@" >"$T/said"; }
 # heard N KIND: the N-th was this, under the id that send told.
 heard() {
 	same "$(sed -n "$1p" "$T/heard")" "$(jq -r .envelope_id "$T/said") $KEY $2"

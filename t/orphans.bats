@@ -76,13 +76,13 @@ one_end() {
 @test "what a tool leaves in the background holds its pipe, or does not: the turn goes on, nothing is left" {
 	tool "sleep $MARK & echo started"
 	for box in off workspace; do
-		run timeout 10 rkat run -t full --sandbox $box "go"
+		run timeout 30 rkat run -t full --sandbox $box "go"
 		same "$status" 0
 		gone_soon
 	done
 	sim_stop
 	tool "setsid sleep $MARK >/dev/null 2>&1 </dev/null & echo started"
-	run timeout 10 rkat run -t full --sandbox off "go"
+	run timeout 30 rkat run -t full --sandbox off "go"
 	same "$status" 0
 	gone_soon
 }
@@ -91,24 +91,24 @@ one_end() {
 	tool "trap '' TERM; sleep $MARK; sleep $MARK" '{"background":true}'
 	each_signal --sandbox off
 	ended KILL 137
-	run timeout 10 rkat run -t full "go"
+	run timeout 30 rkat run -t full "go"
 	same "$status" 0
 	gone_soon
-	run timeout 10 rkat run -t full "fail"
+	run timeout 30 rkat run -t full "fail"
 	same "$status" 20
 	gone_soon
 }
 
 @test "a tool that runs over its time" {
 	tool "trap '' TERM; sleep $MARK; sleep $MARK" '{"timeout_secs":1}'
-	run timeout 10 rkat run -t full "go"
+	run timeout 30 rkat run -t full "go"
 	same "$status" 0
 	gone_soon
 }
 
 @test "a turn that runs over its time" {
 	tool "trap '' TERM; sleep $MARK; sleep $MARK"
-	run timeout 10 rkat run -t full -d 1s "go"
+	run timeout 30 rkat run -t full -d 1s "go"
 	same "$status" 21
 	gone_soon
 }

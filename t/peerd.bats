@@ -540,7 +540,7 @@ admitted() { [ "$(db "SELECT count(*) FROM inputs WHERE kind = 'external_event'"
 	sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' "$BATS_TEST_DIRNAME/../man/rkat-peerd.8" |
 	    sed "1,/^\.Bd/d; /^\.Ed/d; s/127.0.0.1:420/127.0.0.1:$((2000 + $$ % 1200))/" >s
 	echo 'kill %1 %2; wait' >>s
-	timeout 30 bash -e -m s >out 2>err || { cat s out err >&2; return 1; }
+	timeout 60 bash -e -m s >out 2>err || { cat s out err >&2; return 1; }
 	has "$(cat out)" "Hello."
 }
 

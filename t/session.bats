@@ -482,8 +482,8 @@ queue queued'
 	mkdir -p "$(realm_dir)/blobs/${H:0:2}"
 	printf '{"media_type":"text/plain","data":"%s"}' "$D" >"$(realm_dir)/blobs/${H:0:2}/$H.json"
 	mkfifo pipe
-	timeout 5 cat pipe >got 3>&- &
-	timeout 5 rkat-session blob get "sha256:$H" --output pipe
+	timeout 30 cat pipe >got 3>&- &
+	timeout 30 rkat-session blob get "sha256:$H" --output pipe
 	wait $!
 	same "$(cat got)" hi
 	[ -p pipe ]
@@ -662,7 +662,7 @@ a, b = socket.socketpair()
 p = subprocess.Popen(["rkat-session", "events", "--follow", sys.argv[1]], stdout=b)
 b.close()
 a.close()
-try: sys.exit(p.wait(timeout=5))
+try: sys.exit(p.wait(timeout=30))
 finally: p.kill()' "$S"
 	[ "$status" -eq 0 ]
 }

@@ -62,7 +62,7 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 	while read -r words; do
 		for option in $(complete_in_bash rkat $words --); do
 			case $option in --follow | --help | --version) continue ;; esac
-			run timeout 10 rkat $words "$option" </dev/null
+			run timeout 30 rkat $words "$option" </dev/null
 			lacks "$words: $output" "unknown option"
 			lacks "$words: $output" "is no option here"
 			lacks "$words: $output" "unrecognized"

@@ -43,7 +43,7 @@ class Server:
     def start(self):
         self.err = open(os.environ["T"] + "/server.err", "w+b")
         self.p = subprocess.Popen(["rkat-serve", "--rest=" + self.at, *self.args], stderr=self.err)
-        end = time.time() + 10
+        end = time.time() + 30
         while True:
             claim(time.time() < end and self.p.poll() is None, "no server:", open(self.err.name).read())
             said = open(self.err.name).read()
