@@ -6,7 +6,7 @@ load helper
 local_teardown() {
 	local p
 	for p in ${PIDS-}; do
-		{ kill "$p" && wait "$p"; } 2>/dev/null || :
+		{ kill "$p" && kill -CONT "$p" && wait "$p"; } 2>/dev/null || :
 	done
 }
 
@@ -333,14 +333,19 @@ arrived() { [ "$(odb 'SELECT count(*) FROM arrivals')" -eq "$1" ]; }
 	far
 	trust_pair "tcp://127.0.0.1:$AT"
 	L=$(send far once)
+	kill -STOP "$FAR"
+	background rkat-peerd
+	near=$PID
+	sent() { ss -tn state established "( dport = :$AT )" | grep -q ":$AT"; }
+	wait_for sent
 	mkfifo "$T/sql"
 	sqlite3 -cmd ".timeout 10000" "$(realm_dir)/realm.sqlite3" <"$T/sql" >"$T/held" 3>&- 9>&- &
 	exec 7>"$T/sql"
-	background rkat-peerd
-	near=$PID
 	echo 'BEGIN IMMEDIATE; SELECT 1;' >&7
 	wait_for test -s "$T/held"
+	kill -CONT "$FAR"
 	wait_for arrived 1
+	same "$(state "$L")" accepted
 	stop "$near" -KILL
 	exec 7>&-
 	rkat-peerd --once

@@ -41,7 +41,7 @@ peerd() {
 	AT=uds:$T/peerd
 }
 peerd_stop() {
-	[ -z "${PEERD-}" ] || { kill "$PEERD" && wait "$PEERD"; } 2>/dev/null || :
+	[ -z "${PEERD-}" ] || { kill "$PEERD" && kill -CONT "$PEERD" && wait "$PEERD"; } 2>/dev/null || :
 	PEERD=
 }
 say() { peer say "$AT" "$@"; }
