@@ -10,6 +10,7 @@ sessions() { db 'SELECT count(*) FROM sessions'; }
 in_terminal() { script -qec "$1" /dev/null </dev/null | tr -d '\r'; }
 
 gone() { ! pgrep -f "$1"; }
+NAP=$((100000 + RANDOM)).$$	# seconds that no other process of this machine sleeps
 
 # ---- run ----
 
@@ -435,27 +436,27 @@ gone() { ! pgrep -f "$1"; }
 }
 
 @test "SIGTERM and SIGHUP: exit 143, tools die with the turn" {
-	sim_script '{"match":{"has_tool_result":false,"user":"long"},"reply":{"tool_calls":[{"id":"c1","name":"shell","args":{"command":"trap \"\" TERM; sleep 4343"}}]}}' '{"reply":{"text":"fine"}}'
+	sim_script '{"match":{"has_tool_result":false,"user":"long"},"reply":{"tool_calls":[{"id":"c1","name":"shell","args":{"command":"trap \"\" TERM; sleep '"$NAP"'"}}]}}' '{"reply":{"text":"fine"}}'
 	for sig in TERM HUP; do
 		rkat run -t workspace --sandbox off long >"$T/out" 2>"$T/err" 3>&- &
-		wait_for pgrep -f "sleep 4343"
+		wait_for pgrep -f "sleep $NAP"
 		kill -$sig $!
 		s=0; wait $! || s=$?
 		[ "$s" -eq 143 ]
-		wait_for gone "sleep 4343"
+		wait_for gone "sleep $NAP"
 	done
 	same "$(rkat c go 2>/dev/null)" fine
 }
 
 @test "a second Ctrl-C and SIGKILL end the process at once; its tools die with it" {
-	sim_script '{"match":{"has_tool_result":false,"user":"long"},"reply":{"tool_calls":[{"id":"c1","name":"shell","args":{"command":"trap \"\" TERM INT; setsid sleep 4344 & sleep 4345"}}]}}' '{"reply":{"text":"fine"}}'
+	sim_script '{"match":{"has_tool_result":false,"user":"long"},"reply":{"tool_calls":[{"id":"c1","name":"shell","args":{"command":"trap \"\" TERM INT; setsid sleep '"$NAP"'1 & sleep '"$NAP"'2"}}]}}' '{"reply":{"text":"fine"}}'
 	for sigs in "INT INT" KILL; do
 		rkat run -t workspace --sandbox off long >"$T/out" 2>"$T/err" 3>&- &
-		wait_for pgrep -f "sleep 4344"
+		wait_for pgrep -f "sleep ${NAP}1"
 		for sig in $sigs; do kill -$sig $!; done
 		s=0; wait $! || s=$?
 		[ "$s" -eq 130 ] || [ "$s" -eq 137 ]
-		wait_for gone "sleep 434[45]"
+		wait_for gone "sleep $NAP[12]"
 	done
 	same "$(rkat c go 2>/dev/null)" fine
 }

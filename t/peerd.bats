@@ -537,8 +537,20 @@ admitted() { [ "$(db "SELECT count(*) FROM inputs WHERE kind = 'external_event'"
 
 @test "the examples of rkat-peerd(8) run as they stand" {
 	unset RKAT_REALM
+	ports=$(python3 - <<-'END'
+	import random, socket
+	while True:
+	    n = random.randrange(1100, 3200)
+	    try:
+	        with socket.create_server(("127.0.0.1", n * 10)), socket.create_server(("127.0.0.1", n * 10 + 1)):
+	            break
+	    except OSError:
+	        pass
+	print(n)
+	END
+	)
 	sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' "$BATS_TEST_DIRNAME/../man/rkat-peerd.8" |
-	    sed "1,/^\.Bd/d; /^\.Ed/d; s/127.0.0.1:420/127.0.0.1:$((2000 + $$ % 1200))/" >s
+	    sed "1,/^\.Bd/d; /^\.Ed/d; s/127.0.0.1:420/127.0.0.1:$ports/" >s
 	echo 'kill %1 %2; wait' >>s
 	timeout 60 bash -e -m s >out 2>err || { cat s out err >&2; return 1; }
 	has "$(cat out)" "Hello."
