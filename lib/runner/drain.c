@@ -184,10 +184,9 @@ static void
 after_turn(struct item *i, bool busy)
 {
 	int64_t head;
-	int due = i->d->stopped ? 0 : inputs_due(i->d->o.db, i->session, &head,
-	    NULL);
+	int due = inputs_due(i->d->o.db, i->session, &head, NULL);
 
-	if (due == 0) {
+	if (i->d->stopped || (due == 0 && !busy)) {
 		end(i);
 	} else if (busy) {
 		wait_for_lock(i);
@@ -250,11 +249,13 @@ look(struct item *i)
 {
 	const struct drain_opts *o = &i->d->o;
 	int due = inputs_due(o->db, i->session, &i->head, NULL);
+	bool theirs = !pool_has(o->pool, i->session) &&
+	    lock_held(db_realm(o->db), i->session);
 
-	if (due == 0 && !i->asked)
+	/* Who was at it tells the end of it before he lets go of the lock. */
+	if (due == 0 && !i->asked && !(theirs && i->looks))
 		end(i);
-	else if (lock_held(db_realm(o->db), i->session) &&
-	    !pool_has(o->pool, i->session))
+	else if (theirs)
 		wait_for_lock(i);
 	else
 		start(i);

@@ -47,6 +47,7 @@ struct conn {
 	struct wire *wire;
 	enum rpc_client kind;
 	size_t n_calls;			/* under way */
+	size_t n_wakes;			/* queues that are worked on because of it */
 	char *tools;			/* that it registered: an array of ToolDef, or NULL */
 	char (*own)[UUID_LEN + 1];	/* sessions that it made with tools of their own */
 	size_t n_own;

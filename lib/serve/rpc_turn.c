@@ -1,10 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/jput.h"
 #include "serve/feed.h"
 #include "serve/rpc_impl.h"
 #include "serve/turns.h"
+#include "store/eventfile.h"
 
 /* What takes its time: session/create, turn/start, and their ends (sheet sections 3, 7). */
 
@@ -18,6 +20,8 @@ struct call {
 	struct turn *turn;
 	bool brings;		/* session/create with tools of its own */
 	char session[UUID_LEN + 1];	/* of a wake */
+	int64_t seen;		/* of a wake: the last event of its session that its client knows of */
+	bool started;		/* ... and a run of others began behind it */
 	bool resident;		/* session/create whose first turn comes after its answer */
 };
 
@@ -40,6 +44,8 @@ call_free(struct call *k)
 {
 	if (k->conn && k->id)
 		k->conn->n_calls--;
+	if (k->conn && *k->session)
+		k->conn->n_wakes--;
 	TAILQ_REMOVE(&k->s->calls, k, link);
 	free(k->id);
 	free(k);
@@ -56,12 +62,73 @@ rpc_forget_calls(struct rpc *s)
 
 /* ---- what is told of a turn ---- */
 
+static struct call *
+find_wake(struct conn *c, const char *session)
+{
+	struct call *k;
+
+	for (k = TAILQ_FIRST(&c->s->calls); k; k = TAILQ_NEXT(k, link)) {
+		if (k->conn == c && !strcmp(k->session, session))
+			break;
+	}
+	return k;
+}
+
 static void
 on_event(void *arg, const char *session, const char *line, size_t n)
 {
+	struct call *k = arg, *wake;
+
+	if (k->conn && k->conn->n_wakes &&
+	    (wake = find_wake(k->conn, session)))
+		eventfile_line(json_slice(line, n), &wake->seen);
+	rpc_event(k->conn, session, line, n);
+}
+
+/* ---- what another process does for our client ---- */
+
+static int64_t
+last_event(struct rpc *s, const char *session)
+{
+	char *path = eventfile_path(s->realm, session);
+	int fd = eventfile_open(path);
+	int64_t seq = fd >= 0 ? eventfile_seq(fd) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return seq;
+}
+
+/* The rest of a run that had begun before is not its business. */
+static bool
+on_others(void *arg, int64_t seq, const char *p, size_t n)
+{
 	struct call *k = arg;
 
-	rpc_event(k->conn, session, line, n);
+	(void)seq;
+	k->started |= json_str_is(json_path(json_slice(p, n), "payload/type"),
+	    "run_started");
+	if (k->started)
+		rpc_event(k->conn, k->session, p, n);
+	return true;
+}
+
+/*
+ * Another server, or somebody with rkat-turn, has worked off what this client put into
+ * the queue: it is owed the events of these runs as it would be of ours.
+ */
+static void
+tell_of_others(struct call *k)
+{
+	const struct feed_hooks hooks = { .line = on_others, .arg = k };
+	struct feed *f;
+
+	if (last_event(k->s, k->session) <= k->seen ||
+	    !(f = feed_open(k->s->o.feeds, k->session, k->seen, &hooks, NULL)))
+		return;
+	feeds_pump(k->s->o.feeds, k->session);
+	feed_close(f);
 }
 
 static void
@@ -102,6 +169,8 @@ on_done(void *arg, const char *session, struct jtext result,
 
 	/* Streams have all of a run before its answer is there. */
 	feeds_pump(s->o.feeds, session);
+	if (k->conn && *k->session)
+		tell_of_others(k);
 	if (k->conn && k->brings)	/* a deferred one had no run yet */
 		rpc_tools_own(k->conn, session);
 	rpc_tools_forget(s, k->turn);
@@ -171,18 +240,6 @@ METHOD(rpc_turn_start)
 	return begun(k);
 }
 
-static struct call *
-find_wake(struct conn *c, const char *session)
-{
-	struct call *k;
-
-	for (k = TAILQ_FIRST(&c->s->calls); k; k = TAILQ_NEXT(k, link)) {
-		if (k->conn == c && !strcmp(k->session, session))
-			break;
-	}
-	return k;
-}
-
 /* However often it asks, a client is told once of what happens. */
 void
 rpc_wake(struct conn *c, const char *session)
@@ -196,6 +253,8 @@ rpc_wake(struct conn *c, const char *session)
 	}
 	k = call_new(c->s, c, JTEXT_NONE);
 	memcpy(k->session, session, sizeof k->session);
+	k->seen = last_event(c->s, session);
+	c->n_wakes++;
 	hooks = hooks_of(k);
 	k->turn = turns_wake(c->s->o.turns, session, &hooks);
 	if (!k->turn)
