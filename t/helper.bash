@@ -65,7 +65,7 @@ traffic_check() {
 sim_stop() {
 	local pid
 	pid=$(cat "$T/sim.pid" 2>/dev/null) || return 0
-	{ kill "$pid"; wait "$pid"; } 2>/dev/null || :
+	{ kill "$pid"; kill -CONT "$pid"; wait "$pid"; } 2>/dev/null || :
 	SIM_PID=
 	rm -f "$T/sim.port" "$T/sim.pid"
 }
