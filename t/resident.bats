@@ -348,7 +348,7 @@ Shutting down..."
 @test "the binding file: a place that cannot be written fails the run, by name" {
 	sim_script '{"reply":{"text":"ready","delay_ms":300}}'
 	: >file
-	run rkat run --comms-listen-tcp 127.0.0.1:4999 --comms-binding-out file/b.json "hello" </dev/null
+	run rkat run --comms-listen-tcp 127.0.0.1:0 --comms-advertise-tcp h:1 --comms-binding-out file/b.json "hello" </dev/null
 	[ "$status" -ne 0 ]
 	has "$output" "file"
 	lacks "$output" "ready"
