@@ -31,18 +31,23 @@ memory() { awk '/^VmHWM/ { print $2 }' "/proc/$1/status"; }
 		until grep -q listening err; do sleep 0.05; done
 		python3 - "$(sed -n 's/.*:\([0-9]*\)$/\1/p' err)" <<-'END2'
 			import select, socket, sys
+			closed = set()
 			def one(source):
-			    s = socket.create_connection(("2001:db8:0:1::1", int(sys.argv[1])), 10, (source, 0))
-			    s.sendall(b"\0")
+			    s = socket.socket(socket.AF_INET6)
+			    s.bind((source, 0))
+			    try:
+			        s.connect(("2001:db8:0:1::1", int(sys.argv[1])))
+			        s.sendall(b"\0")
+			    except ConnectionError:
+			        closed.add(s)	# before we had said anything
 			    return s
 			all = [one("2001:db8:0:1::%d" % n) for n in range(1, 6)] + [one("2001:db8:0:2::%d" % n) for n in (1, 2)]
-			closed = set()
 			while len(closed) < 2:
 			    closed |= set(select.select([s for s in all if s not in closed], [], [], 10)[0])
 			print([n for n, s in enumerate(all) if s in closed])
 		END2
 	END
-	run timeout 30 unshare -Urn bash inside
+	run timeout 60 unshare -Urn bash inside
 	same "$output" "[3, 4]"
 	has "$(cat err)" "refused 2001:db8:0:1::4: busy"
 }

@@ -214,7 +214,7 @@ usage() { [ "$1" != turn ] || "rkat-$1" --help | grep -oE -- '--(drain|worker)';
 }
 
 @test "standard descriptors that are closed are not given to files" {
-	rkat-sim --port 0 --ready port --log log echo <&- >&- 2>&- &
+	rkat-sim --port 0 --ready port --log log echo <&- >&- 2>&- 3>&- &
 	echo $! >"$T/sim.pid"
 	wait_for test -s port
 	curl -sS "http://127.0.0.1:$(cat port)/health" >/dev/null
