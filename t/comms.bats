@@ -117,12 +117,14 @@ $A"
 }
 
 @test "trust: of many who add at once nobody's peer is lost" {
+	local pids=()
 	rkat-comms identity >/dev/null
 	for n in $(seq 20); do
 		key=ed25519:$(printf '%032d' "$n" | base64 -w0)
 		rkat-comms trust add "p$n" "$key" "tcp://h:$n" &
+		pids+=("$!")
 	done
-	wait
+	wait "${pids[@]}"
 	same "$(rkat-comms trust list --json | jq '.peers | length')" 20
 }
 
@@ -228,8 +230,9 @@ $A"
 	same "$(letter "$two")" "$(letter "$one")"
 	same "$(jq .duplicate <<<"$two")" true
 	rkat-comms send -s agent-b --key k1 agent-a hello >/dev/null
-	for _ in $(seq 10); do rkat-comms send -s agent-a --key k2 agent-b hello >/dev/null & done
-	wait
+	local pids=()
+	for _ in $(seq 10); do rkat-comms send -s agent-a --key k2 agent-b hello >/dev/null & pids+=("$!"); done
+	wait "${pids[@]}"
 	same "$(rkat-comms inbox -s agent-b --json | wc -l)" 2
 }
 

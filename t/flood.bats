@@ -11,8 +11,8 @@ local_teardown() {
 	local p
 	for p in ${PIDS-}; do
 		kill "$p" 2>/dev/null || :
+		wait "$p" 2>/dev/null || :
 	done
-	wait
 }
 port_in() { sed -n 's/.*tcp:.*:\([0-9]*\)$/\1/p' "$1" | head -n 1; }
 key() { rkat-comms identity ${1+-s "$1"} --json | jq -r .public_key; }

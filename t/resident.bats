@@ -11,8 +11,10 @@ local_setup() {
 }
 
 local_teardown() {
-	kill -9 "${KEPT[@]}" 2>/dev/null || :
-	wait 2>/dev/null || :
+	local p
+	for p in "${KEPT[@]}"; do
+		{ kill -9 "$p"; wait "$p"; } 2>/dev/null || :
+	done
 	wait_for nobody_left
 }
 

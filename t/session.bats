@@ -282,10 +282,12 @@ queue queued'
 }
 
 @test "64 processes make sessions in one fresh realm at once" {
+	local pids=()
 	for n in $(seq 64); do
 		rkat-session create >"id.$n" 2>>errors 3>&- &
+		pids+=("$!")
 	done
-	wait
+	wait "${pids[@]}"
 	same "$(cat errors)" ""
 	same "$(cat id.* | sort -u | wc -l)" 64
 	same "$(rkat-session list --json --limit 100 | jq length)" 64

@@ -9,7 +9,7 @@ rest() {
 	URL=$(grep -o 'http://[0-9.:]*' "$T/err" | head -n 1)
 	AT=${URL#http://}
 }
-local_teardown() { { kill "$R" "${READERS[@]}"; wait; } 2>/dev/null || :; }
+local_teardown() { { kill "$R" "${READERS[@]}"; wait "$R" "${READERS[@]}"; } 2>/dev/null || :; }
 READERS=()
 
 # watch FILE [QUERY [CURL ARGS]]: a reader of $ID into FILE, which has its stream then.
