@@ -143,7 +143,7 @@ arrived() { [ "$(odb 'SELECT count(*) FROM arrivals')" -eq "$1" ]; }
 	L=$(send --expires 1s far "late, too")
 	listed() { [ "$(rkat-comms outbox --dead --json | grep -c '"state":"expired"')" -eq 2 ]; }
 	wait_for listed
-	has "$(rkat-comms trace "$L")" " expired"
+	has "$(rkat-comms trace "$L")" " expired: its time was up before it was tried"
 	# Others are not looked at.
 	L=$(send far "in time")
 	same "$(rkat-comms outbox --json | jq -r 'select(.envelope_id == "'"$L"'").state')" accepted

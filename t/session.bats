@@ -368,8 +368,9 @@ queue queued'
 	db 'PRAGMA user_version = 99'
 	run rkat-session list
 	[ "$status" -eq 1 ]
-	has "$output" "STORAGE_ERROR"
+	has "$output" "REALM_TOO_NEW"
 	has "$output" "newer rkat"
+	has "$output" "nothing was changed; take the rkat that wrote it"
 	same "$(db 'PRAGMA user_version')" 99
 }
 

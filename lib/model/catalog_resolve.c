@@ -259,7 +259,7 @@ choose(const struct catalog_entry *facts, const struct config *c,
 	if (catalog_infer(model, p))
 		return 0;
 	return err_set(e, E_INVALID_PARAMS, "Cannot infer provider from model "
-	    "'%.80s': name it with --provider", model);
+	    "'%.80s': name the provider, too", model);
 }
 
 int

@@ -199,7 +199,7 @@ insert(struct db *db, struct arrival *a, struct err *e)
 	    a->created_ms);
 }
 
-/* A response: did anybody here ask its sender?  The last one answers the request. */
+/* A response: did anybody here ask its sender?  The first that is an end is the answer. */
 static int
 note_answer(struct db *db, struct arrival *a, struct err *e)
 {

@@ -84,7 +84,7 @@ version(struct db *db, struct err *e)
 		rc = sqlite3_column_int(st, 0);
 	db_done(db, st);
 	if (rc > db_version)
-		rc = err_set(e, E_STORAGE_ERROR, "%s/realm.sqlite3: written by "
+		rc = err_set(e, E_REALM_TOO_NEW, "%s/realm.sqlite3: written by "
 		    "a newer rkat (schema %d, this one knows %d)",
 		    db->realm->dir, rc, db_version);
 	return rc;

@@ -197,12 +197,18 @@ outbox_expiry(struct db *db, struct err *e)
 
 /* ---- what becomes of it ---- */
 
+#define UNTRIED "its time was up before it was tried"
+
 /* Its time may run out while it is under way: if the ACK comes, it was delivered. */
 static int
 set_state(struct db *db, const char *id, const char *state, const char *error,
     int64_t next_ms, struct err *e)
 {
-	int rc = db_run(db, e, "UPDATE letters SET state = ?2, error = ?3,"
+	int rc;
+
+	if (!error && !strcmp(state, "expired"))
+		error = UNTRIED;
+	rc = db_run(db, e, "UPDATE letters SET state = ?2, error = ?3,"
 	    " next_ms = ?4, changed_ms = ?5, attempts = attempts +"
 	    " (?2 = 'accepted' OR ?2 = 'delivered')"
 	    " WHERE id = ?1 AND (state = 'accepted' OR ?2 IN ('admitted',"
@@ -311,11 +317,13 @@ static int
 expire(struct db *db, int64_t now_ms, struct err *e)
 {
 	if (db_run(db, e, "INSERT INTO hops(id, at_ms, what, detail)"
-	    " SELECT id, ?1, 'expired', error FROM letters"
+	    " SELECT id, ?1, 'expired', ifnull(error, '" UNTRIED "')"
+	    " FROM letters"
 	    " WHERE state = 'accepted' AND expires_ms <= ?1", "i", now_ms) < 0)
 		return -1;
 	return db_run(db, e, "UPDATE letters SET state = 'expired',"
-	    " changed_ms = ?1 WHERE state = 'accepted' AND expires_ms <= ?1",
+	    " changed_ms = ?1, error = ifnull(error, '" UNTRIED "')"
+	    " WHERE state = 'accepted' AND expires_ms <= ?1",
 	    "i", now_ms);
 }
 
@@ -348,6 +356,7 @@ outbox_answered(struct db *db, const char *id, const char *peer_key,
 {
 	int rc = db_run(db, e, "UPDATE letters SET state = 'answered',"
 	    " answer = ?3, changed_ms = ?4 WHERE id = ?1 AND peer_key = ?2"
+	    " AND answer IS NULL"
 	    " AND json_extract(json, '$.type') = 'request'", "sssi", id,
 	    peer_key, json, time_ms());
 

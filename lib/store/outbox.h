@@ -69,7 +69,7 @@ int outbox_expire(struct db *db, int64_t now_ms, struct err *e);
 /* Was such a request sent to that key?  1, 0 or -1. */
 int outbox_asked(struct db *db, const char *id, const char *peer_key,
     struct err *e);
-/* A response came: 1 if `id` is a request of ours to that key, 0 if not. */
+/* A response came: 1 if `id` is a request of ours to that key without an answer yet, else 0. */
 int outbox_answered(struct db *db, const char *id, const char *peer_key,
     const char *json, struct err *e);
 /* Newest first; state NULL: all; dead: expired and refused ones. */

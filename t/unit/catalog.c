@@ -131,7 +131,7 @@ TEST(names_outside_the_catalogue_follow_rules)
 		OK(T.profile.call_timeout_ms == want[i].secs * 1000);
 	}
 	STR_IS(resolve("{}", "llama", NULL), "Cannot infer provider from model "
-	    "'llama': name it with --provider");
+	    "'llama': name the provider, too");
 	RESOLVES("{}", "llama", "openai");
 	OK(!T.profile.web_search && T.profile.vision &&
 	    T.profile.call_timeout_ms == 0);

@@ -310,7 +310,15 @@ TEST(a_response_answers_the_request_of_its_peer_only)
 	STR_IS(l.state, "answered");
 	OK(json_path(json_text(l.answer), "result/ok").p);
 	letter_free(&l);
-	OK(inputs_queued(x.w.db, x.w.s.id, NULL, &in, &n, NULL) == 0 && n == 2);
+	/* It ended; who says otherwise afterwards is heard, but it is no other answer. */
+	snprintf(params, sizeof params, "{\"kind\":\"peer_response\",\"to\":"
+	    "\"agent-a\",\"in_reply_to\":\"%s\",\"status\":\"failed\"}",
+	    ask.id);
+	OK(say(&x, x.b.id, params, &r, NULL) == 0);
+	OK(outbox_load(x.w.db, ask.id, &l, NULL) == 0);
+	OK(json_path(json_text(l.answer), "result/ok").p);
+	letter_free(&l);
+	OK(inputs_queued(x.w.db, x.w.s.id, NULL, &in, &n, NULL) == 0 && n == 3);
 	OK(!json_get(json_text(in[1].body), "unasked").p);
 	inputs_free(in, n);
 	world_close(&x);

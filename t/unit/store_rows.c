@@ -553,7 +553,7 @@ TEST(a_newer_schema_is_refused_and_left_alone)
 	OK(system(cmd) == 0);
 	free(cmd);
 	p.db = db_open(&p.r, &e);
-	OK(!p.db && e.code == E_STORAGE_ERROR && strstr(e.text, "newer rkat"));
+	OK(!p.db && e.code == E_REALM_TOO_NEW && strstr(e.text, "newer rkat"));
 	place_close(&p);
 }
 
