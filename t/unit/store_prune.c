@@ -115,7 +115,7 @@ TEST(an_envelope_that_was_removed_is_not_admitted_again)
 	OK(number(&p, "SELECT count(*) FROM arrivals WHERE id = 'b'") == 1);
 	OK(number(&p, "SELECT count(*) FROM replays") == 2);
 	OK(number(&p, "SELECT count(*) FROM senders") == 1);
-	for (const char *id = "a\0b\0c"; *id; id += 2)
+	for (const char *id = "a\0b\0c\0"; *id; id += 2)
 		OK(arrive(&p, id, *id == 'c', &seen) == 0 && seen);
 	OK(number(&p, "SELECT count(*) FROM inputs") == 2);
 	OK(arrive(&p, "d", false, &seen) == 0 && !seen);
