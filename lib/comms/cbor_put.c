@@ -7,48 +7,44 @@
 /* Heads and values on their way out, shortest form always (comms sheet section 4). */
 
 static void
-put_head(struct buf *b, unsigned major, uint64_t v)
+put_head(struct buf *b, size_t (*encode)(uint64_t, unsigned char *, size_t),
+    uint64_t v)
 {
 	unsigned char *to = (unsigned char *)buf_room(b, 9);
-	unsigned more = v < 24 ? 0 : v <= UINT8_MAX ? 1 : v <= UINT16_MAX ? 2 :
-	    v <= UINT32_MAX ? 4 : 8;
 
-	*to++ = (unsigned char)(major << 5 | (more == 0 ? (unsigned)v :
-	    more == 1 ? 24 : more == 2 ? 25 : more == 4 ? 26 : 27));
-	for (unsigned i = 0; i < more; i++)
-		to[i] = (unsigned char)(v >> 8 * (more - 1 - i));
-	b->n += 1 + more;
+	b->n += encode(v, to, 9);
 	buf_end(b);
 }
 
 void
 cbor_put_uint(struct buf *b, uint64_t v)
 {
-	put_head(b, 0, v);
+	put_head(b, cbor_encode_uint, v);
 }
 
 void
 cbor_put_negint(struct buf *b, uint64_t v)
 {
-	put_head(b, 1, v);
+	put_head(b, cbor_encode_negint, v);
 }
 
 void
 cbor_put_string(struct buf *b, enum cbor_kind k, uint64_t n)
 {
-	put_head(b, k == CBOR_BYTES ? 2 : 3, n);
+	put_head(b, k == CBOR_BYTES ? cbor_encode_bytestring_start :
+	    cbor_encode_string_start, n);
 }
 
 void
 cbor_put_array(struct buf *b, uint64_t n)
 {
-	put_head(b, 4, n);
+	put_head(b, cbor_encode_array_start, n);
 }
 
 void
 cbor_put_map(struct buf *b, uint64_t n)
 {
-	put_head(b, 5, n);
+	put_head(b, cbor_encode_map_start, n);
 }
 
 void

@@ -1,8 +1,10 @@
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -15,6 +17,7 @@
 struct wire {
 	struct wire_hooks hooks;
 	struct event *reader, *writer;
+	struct event *leaver;		/* of a pipe that goes out, or NULL */
 	int in_fd, out_fd;		/* -1: closed */
 	struct buf in, out;
 	size_t scanned;			/* of in: no newline before */
@@ -36,6 +39,8 @@ destroy(struct wire *w)
 {
 	event_free(w->reader);
 	event_free(w->writer);
+	if (w->leaver)
+		event_free(w->leaver);
 	if (w->out_fd >= 0 && w->out_fd != w->in_fd)
 		close(w->out_fd);
 	close(w->in_fd);
@@ -67,6 +72,8 @@ wire_free(struct wire *w)
 		return;
 	event_del(w->reader);
 	event_del(w->writer);
+	if (w->leaver)
+		event_del(w->leaver);
 	w->freed = w->stopped = w->broken = true;
 	if (w->depth == 0)
 		destroy(w);
@@ -204,6 +211,8 @@ broke(struct wire *w)
 {
 	w->broken = true;
 	writer_stop(w);
+	if (w->leaver)
+		event_del(w->leaver);
 	buf_trunc(&w->out, w->sent = 0);
 	w->hooks.ended(w->hooks.arg, true);
 }
@@ -258,6 +267,19 @@ writable(evutil_socket_t fd, short what, void *arg)
 	leave(w);
 }
 
+/* Nothing can be read from this end of a pipe: its reader has left. */
+static void
+reader_left(evutil_socket_t fd, short what, void *arg)
+{
+	struct wire *w = arg;
+
+	(void)fd;
+	(void)what;
+	enter(w);
+	broke(w);
+	leave(w);
+}
+
 void
 wire_put(struct wire *w, const char *p, size_t n)
 {
@@ -276,12 +298,24 @@ wire_hang_up(struct wire *w)
 	if (w->out_fd < 0)
 		return;
 	writer_stop(w);
+	if (w->leaver)
+		event_del(w->leaver);
 	if (w->out_fd == w->in_fd)
 		shutdown(w->out_fd, SHUT_WR);
 	else
 		close(w->out_fd);
 	w->out_fd = -1;
 	buf_trunc(&w->out, w->sent = 0);
+}
+
+/* One that can only be written. */
+static bool
+is_pipe(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) &&
+	    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
 }
 
 struct wire *
@@ -295,5 +329,10 @@ wire_new(struct event_base *base, int in, int out, size_t line_max,
 	w->reader = event_new(base, in, EV_READ | EV_PERSIST, readable, w);
 	w->writer = event_new(base, out, EV_WRITE | EV_PERSIST, writable, w);
 	event_add(w->reader, NULL);
+	if (is_pipe(out)) {
+		w->leaver = event_new(base, out, EV_READ | EV_PERSIST,
+		    reader_left, w);
+		event_add(w->leaver, NULL);
+	}
 	return w;
 }

@@ -19,7 +19,10 @@ struct wire_hooks {
 	void (*line)(void *arg, const char *p, size_t n);
 	/* A line over the limit: told once, then skipped to its end. */
 	void (*too_long)(void *arg);
-	/* End of input, or (broken) nobody reads what goes out; each is told once. */
+	/*
+	 * End of input, or (broken) nobody reads what goes out; each is told once.  That
+	 * the reader of a pipe has left is noticed at once, else by a write.
+	 */
 	void (*ended)(void *arg, bool broken);
 	/* Everything that was put is written; may be NULL. */
 	void (*flushed)(void *arg);

@@ -1,4 +1,5 @@
 /* Lines over a pair of sockets, the other end held by the test. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -47,8 +48,9 @@ on_flushed(void *arg)
 		wire_put(r->wire, "more\n", 5);
 }
 
+/* out: where it writes, -1 for the socket that it reads. */
 static void
-rig_open(struct rig *r)
+rig_open_to(struct rig *r, int out)
 {
 	const struct wire_hooks hooks = { .line = on_line,
 	    .ended = on_ended, .flushed = on_flushed, .arg = r };
@@ -58,8 +60,16 @@ rig_open(struct rig *r)
 	OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 	    fds) == 0);
 	r->peer = fds[1];
-	r->wire = wire_new(r->base, fds[0], fds[0], 1000, 0, &hooks);
+	if (out < 0)
+		out = fds[0];
+	r->wire = wire_new(r->base, fds[0], out, 1000, 0, &hooks);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+rig_open(struct rig *r)
+{
+	rig_open_to(r, -1);
 }
 
 static void
@@ -90,6 +100,27 @@ TEST(an_answer_goes_out_as_one_in_the_turn_that_made_it)
 	OK(read(r.peer, got, sizeof got) == 11);
 	STR_IS(got, "one answer\n");
 	OK(wire_written(r.wire) == 11 && wire_backlog(r.wire) == 0);
+	rig_close(&r);
+}
+
+TEST(a_reader_of_a_pipe_that_leaves_is_missed_at_once)
+{
+	struct rig r;
+	int fds[2];
+
+	OK(pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0);
+	rig_open_to(&r, fds[1]);
+	wire_put(r.wire, "some\n", 5);
+	turn(&r);
+	STR_IS(r.said.p, "flushed;");
+	turn(&r);
+	STR_IS(r.said.p, "flushed;");
+	close(fds[0]);
+	turn(&r);
+	turn(&r);
+	STR_IS(r.said.p, "flushed;broken;");
+	wire_put(r.wire, "more\n", 5);
+	OK(wire_backlog(r.wire) == 0);
 	rig_close(&r);
 }
 
