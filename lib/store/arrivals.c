@@ -82,8 +82,8 @@ static int
 realm_has_room(struct db *db, const struct arrival *a, struct err *e)
 {
 	int64_t max = a->realm_max ? a->realm_max : REALM_MAX;
-	sqlite3_stmt *st = db_query(db, e, "SELECT 1 FROM arrivals"
-	    " WHERE session IS NULL LIMIT 1 OFFSET ?1", "i", max);
+	sqlite3_stmt *st = db_query(db, e, "SELECT 1 FROM inbox WHERE n > ?1",
+	    "i", max);
 	int rc = db_step(db, st, e);
 
 	db_done(db, st);

@@ -264,5 +264,16 @@ static const char v7[] =
     "CREATE INDEX inputs_queued ON inputs(session, seq, kind, source, wake,"
     " state) WHERE state = 'queued';";
 
-const char *const db_migrations[] = { v1, v2, v3, v4, v5, v6, v7 };
+/* How many are in the realm's own inbox is known, not counted for each that comes. */
+static const char v8[] =
+    "CREATE TABLE inbox("
+    " n INTEGER NOT NULL"
+    ") STRICT;"
+    "INSERT INTO inbox SELECT count(*) FROM arrivals WHERE session IS NULL;"
+    "CREATE TRIGGER inbox_in AFTER INSERT ON arrivals"
+    " WHEN NEW.session IS NULL BEGIN UPDATE inbox SET n = n + 1; END;"
+    "CREATE TRIGGER inbox_out AFTER DELETE ON arrivals"
+    " WHEN OLD.session IS NULL BEGIN UPDATE inbox SET n = n - 1; END;";
+
+const char *const db_migrations[] = { v1, v2, v3, v4, v5, v6, v7, v8 };
 const int db_version = (int)COUNT(db_migrations);

@@ -14,7 +14,7 @@ shift 2
 row "a forged frame of 1 MiB, refused" "$f ms" "$v ms" "$(ratio "$f" "$v") of bare verify over 1 MiB; the dearest of six shapes: $*"
 
 # peerd: its pid is $srv, its port $port.
-printf 'peer_rate = 1000000\npeer_burst = 1000000\n' >"$T/limits"
+printf 'peer_rate = 1000000\npeer_burst = 1000000\nrealm_inbox = 1000000\n' >"$T/limits"
 peerd() {
 	: >"$T/peerd.err"
 	rkat-peerd --listen-tcp 127.0.0.1:0 --limits "$T/limits" 2>"$T/peerd.err" &

@@ -137,6 +137,7 @@ TEST(the_inbox_of_the_realm_has_an_end)
 	OK(db_begin(p.db, NULL) == 0);
 	OK(arrive(&p, "d", true, &seen) < 0);
 	db_rollback(p.db);
+	OK(number(&p, "SELECT n FROM inbox") == 3);
 	OK(arrive(&p, "c", true, &seen) == 0 && seen);
 	OK(arrive(&p, "e", false, &seen) == 0);
 	age(&p);
@@ -153,7 +154,8 @@ TEST(an_older_realm_is_pruned_too)
 	bool seen;
 
 	place_open(&p);
-	OK(db_exec(p.db, "DROP TABLE replays; DROP TABLE senders;"
+	OK(db_exec(p.db, "DROP TRIGGER inbox_in; DROP TRIGGER inbox_out;"
+	    "DROP TABLE inbox; DROP TABLE replays; DROP TABLE senders;"
 	    "ALTER TABLE letters DROP COLUMN silent;"
 	    "ALTER TABLE letters DROP COLUMN silent_ms;"
 	    "ALTER TABLE runs DROP COLUMN asked; PRAGMA user_version = 4;"
@@ -165,7 +167,9 @@ TEST(an_older_realm_is_pruned_too)
 	    NULL) == 0);
 	db_close(p.db);
 	OK((p.db = db_open(&p.r, NULL)) != NULL);
+	OK(number(&p, "SELECT n FROM inbox") == 1);
 	x = prune(&p, 1000, false);
+	OK(number(&p, "SELECT n FROM inbox") == 0);
 	OK(x.letters == 1 && x.arrivals == 1);
 	OK(arrive(&p, "a", true, &seen) == 0 && seen);
 	OK(db_check(p.db, NULL) == 0);
