@@ -456,7 +456,7 @@ NAP=$((100000 + RANDOM)).$$	# seconds that no other process of this machine slee
 		for sig in $sigs; do kill -$sig $!; done
 		s=0; wait $! || s=$?
 		[ "$s" -eq 130 ] || [ "$s" -eq 137 ]
-		wait_for gone "sleep $NAP[12]"
+		wait_for gone "sleep ${NAP}[12]"
 	done
 	same "$(rkat c go 2>/dev/null)" fine
 }

@@ -621,10 +621,10 @@ agent-b Inproc"
 	for p in $(seq 20); do
 		seq "$(((p - 1) * 250 + 1))" "$((p * 250))" | sed 's/.*/{"key":"k&","payload":{"n":&}}/' |
 		    rkat-comms event --lines --batch 8 sink >"out.$p" 3>&- &
-		pids="${pids-} $!"
+		drains="${drains-} $!"
 	done
 	killed=0
-	alive() { for p in $pids; do kill -0 "$p" 2>/dev/null && return 0; done; return 1; }
+	alive() { for p in $drains; do kill -0 "$p" 2>/dev/null && return 0; done; return 1; }
 	while alive || [ "$killed" -lt 5 ]; do
 		rkat-turn --drain sink >/dev/null 2>&1 3>&- &
 		turn=$!
@@ -633,7 +633,7 @@ agent-b Inproc"
 		wait "$turn" || :
 		[ "$killed" -lt 200 ] || break
 	done
-	wait $pids
+	wait $drains
 	for _ in 1 2 3 4 5; do
 		rkat-turn --drain sink >/dev/null 2>&1 || :
 	done
