@@ -43,13 +43,6 @@ participant_put(struct db *db, const struct participant *p, struct err *e)
 	    p->advertise, (int64_t)p->resident) < 0 ? -1 : 0;
 }
 
-int
-participant_remove(struct db *db, const char *session, struct err *e)
-{
-	return db_run(db, e, "DELETE FROM participants WHERE session = ?1", "s",
-	    session) < 0 ? -1 : 0;
-}
-
 /* The first row of a query, and whether there is another. */
 static int
 first(struct db *db, sqlite3_stmt *st, struct participant *p, bool *more,

@@ -21,7 +21,6 @@ struct participant {
 };
 /* Insert or replace; inside or outside a transaction. */
 int participant_put(struct db *db, const struct participant *p, struct err *e);
-int participant_remove(struct db *db, const char *session, struct err *e);
 /* 1 found, 0 none, -1.  By session, by key, by name (the oldest; *more: there are several).  Archived sessions are not found. */
 int participant_load(struct db *db, const char *session, struct participant *p,
     struct err *e);
